@@ -1,0 +1,1 @@
+"""Measuring a network: tensors in, plain numbers out."""

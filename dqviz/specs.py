@@ -28,7 +28,7 @@ EXPERIMENTS = ("amplification", "lipschitz", "accuracy", "playground")
 
 
 class SpecError(ValueError):
-    """A specification that cannot be computed; the message says what was given and what is needed."""
+    """A specification that cannot be computed; the message says what was given and needed."""
 
 
 def _require(condition: bool, message: str) -> None:

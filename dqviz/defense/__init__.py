@@ -1,0 +1,1 @@
+"""Defensive Quantization: its penalty, and training with and without it."""

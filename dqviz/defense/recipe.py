@@ -1,0 +1,127 @@
+"""A recipe: everything that decides what a training gives, as a TOML file and a dataclass."""
+
+from __future__ import annotations
+
+import dataclasses
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from dqviz.defense.errors import TrainError
+from dqviz.specs import DataSpec, DefenseSpec, SpecError
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """What is trained, on what, and how.
+
+    `id` is DATASET/ARCH/WEIGHTS of the result. `hold_out` keeps the last images of the training
+    split for choosing settings. `crop` is the padding of the random crop in pixels (0: none).
+    The learning rate rises linearly to `learning_rate` for `warmup_epochs` and falls linearly to 0.
+    `precision` is `auto` (bfloat16 where this machine gains from it), `float32` or `bfloat16`.
+    """
+
+    id: str
+    data: DataSpec
+    test: DataSpec
+    defense: DefenseSpec = DefenseSpec()
+    mean: tuple[float, ...] = (0.5, 0.5, 0.5)
+    std: tuple[float, ...] = (0.25, 0.25, 0.25)
+    epochs: int = 10
+    batch_size: int = 128
+    learning_rate: float = 0.2
+    warmup_epochs: float = 2.0
+    momentum: float = 0.9
+    weight_decay: float = 5e-4
+    crop: int = 4
+    flip: bool = False
+    hold_out: int = 0
+    seed: int = 0
+    precision: str = "auto"
+
+    def __post_init__(self) -> None:
+        positive = ("epochs", "batch_size", "learning_rate")
+        for name in positive:
+            if not getattr(self, name) > 0:
+                raise TrainError(f"{name} must be positive; got {getattr(self, name)}")
+        for name in ("warmup_epochs", "momentum", "weight_decay", "crop", "hold_out", "seed"):
+            if not getattr(self, name) >= 0:
+                raise TrainError(f"{name} must be 0 or more; got {getattr(self, name)}")
+        if self.precision not in ("auto", "float32", "bfloat16"):
+            raise TrainError(
+                f"precision must be auto, float32 or bfloat16; got {self.precision!r}"
+            )
+        if len(self.id.split("/")) != 3:
+            raise TrainError(f"id must be DATASET/ARCH/WEIGHTS; got {self.id!r}")
+
+    @property
+    def arch(self) -> str:
+        """The architecture's name, the middle part of the id."""
+        return self.id.split("/")[1]
+
+
+def read_recipe(path: Path) -> Recipe:
+    """The recipe in a TOML file.
+
+    Raises:
+        TrainError: if the file is missing, is not TOML, or holds unknown or wrong settings.
+    """
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise TrainError(f"there is no recipe at {path}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        raise TrainError(f"{path} is not a readable TOML file: {error}") from error
+    try:
+        return from_table(table)
+    except (TrainError, SpecError, TypeError) as error:
+        raise TrainError(f"{path}: {error}") from error
+
+
+def from_table(table: dict[str, Any]) -> Recipe:
+    """The recipe of a parsed TOML table; see `recipes/` for examples.
+
+    Raises:
+        TrainError: for unknown settings, missing ones, or values of the wrong type.
+    """
+    known = {field.name: field for field in dataclasses.fields(Recipe)}
+    unknown = sorted(set(table) - set(known))
+    if unknown:
+        raise TrainError(f"unknown setting {unknown[0]!r}; known are {', '.join(known)}")
+    missing = [name for name in ("id", "data", "test") if name not in table]
+    if missing:
+        raise TrainError(f"setting {missing[0]!r} is missing")
+    values = dict(table)
+    parts = (("data", DataSpec), ("test", DataSpec), ("defense", DefenseSpec))
+    for name, kind in parts:
+        if name in values:
+            values[name] = _part(name, kind, values[name])
+    for name in ("mean", "std"):
+        if name in values:
+            values[name] = tuple(float(value) for value in values[name])
+    for name, value in values.items():
+        _check_type(known[name], value)
+    return Recipe(**values)
+
+
+def _part(name: str, kind: type, value: Any) -> Any:
+    if not isinstance(value, dict):
+        raise TrainError(f"{name} must be a table; got {value!r}")
+    fields = [field.name for field in dataclasses.fields(kind)]
+    unknown = sorted(set(value) - set(fields))
+    if unknown:
+        raise TrainError(f"unknown setting {name}.{unknown[0]!r}; known are {', '.join(fields)}")
+    return kind(**value)
+
+
+def _check_type(field: dataclasses.Field[Any], value: Any) -> None:
+    allowed: dict[str, tuple[type, ...]] = {
+        "int": (int,),
+        "float": (int, float),
+        "str": (str,),
+        "bool": (bool,),
+    }
+    kinds = allowed.get(str(field.type))
+    wrong_bool = isinstance(value, bool) and field.type != "bool"
+    if kinds is not None and (wrong_bool or not isinstance(value, kinds)):
+        raise TrainError(f"{field.name} must be of type {field.type}; got {value!r}")

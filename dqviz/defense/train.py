@@ -1,0 +1,243 @@
+"""Training with the Defensive Quantization penalty, resumable after a kill at any moment.
+
+What happens at step k is decided by the recipe and k alone: the order of the images comes from the
+seed and the epoch, crops and flips from the seed and the step. So a training that was killed goes
+on from its last checkpoint as if nothing had happened.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from dqviz.data import ImageData, load_data
+from dqviz.defense.augment import random_crop, random_flip
+from dqviz.defense.errors import TrainError
+from dqviz.defense.penalty import Layer, folded_kernel, orthogonality_penalty, penalized_layers
+from dqviz.defense.precision import Precision, choose_precision
+from dqviz.defense.recipe import Recipe
+from dqviz.models import build
+from dqviz.models.normalize import Classifier
+
+CHECKPOINT_SECONDS = 30.0
+AVERAGE = 0.98
+"""Loss and accuracy are reported as running averages that keep this share at every step."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Progress:
+    """How far a training is. Norms are largest singular values of BatchNorm-folded kernels."""
+
+    step: int
+    steps: int
+    epoch: int
+    epochs: int
+    images_per_second: float
+    loss: float
+    accuracy: float
+    largest_folded_sigma: float
+
+
+def train_network(
+    recipe: Recipe,
+    folder: Path,
+    *,
+    data: ImageData | None = None,
+    report: Callable[[Progress], None] | None = None,
+) -> Classifier:
+    """The trained network, in eval mode, of a recipe; a killed run in `folder` is gone on with.
+
+    Args:
+        recipe: what to train.
+        folder: where `training.pt`, the checkpoint of an unfinished run, lies.
+        data: the training images, where they are already loaded.
+        report: called about once a second; may raise to stop, and nothing is lost.
+
+    Raises:
+        TrainError: if the loss is no longer finite, the checkpoint is of another recipe, or the
+            data set is smaller than a batch.
+    """
+    data = load_data(recipe.data) if data is None else data
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    run = _Run(recipe, folder, data, device)
+    run.resume()
+    run.go(report)
+    model = run.model.to(memory_format=torch.contiguous_format).cpu().eval()  # type: ignore[call-overload]
+    assert isinstance(model, Classifier)
+    return model.requires_grad_(False)
+
+
+class _Run:
+    """One training: the network, its optimizer, and the step it is at."""
+
+    def __init__(
+        self, recipe: Recipe, folder: Path, data: ImageData, device: torch.device
+    ) -> None:
+        count = len(data) - recipe.hold_out
+        if count < recipe.batch_size:
+            raise TrainError(
+                f"{len(data)} images less {recipe.hold_out} held out do not fill one batch of "
+                f"{recipe.batch_size}"
+            )
+        self.recipe, self.folder, self.device = recipe, folder, device
+        # bytes: a quarter of the memory, and every data set here has eight bits a channel
+        self.images = (data.images[:count] * 255).round().to(torch.uint8)
+        self.labels = data.labels[:count]
+        self.model: nn.Module = Classifier(
+            build(recipe.arch, len(data.classes), seed=recipe.seed),
+            mean=recipe.mean,
+            std=recipe.std,
+        )
+        self.model.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        shape = (int(data.images.shape[1]), int(data.images.shape[2]), int(data.images.shape[3]))
+        self.layers: list[Layer] = penalized_layers(self.model, input_shape=shape)
+        self.optimizer = torch.optim.SGD(
+            self.model.parameters(),
+            lr=0.0,
+            momentum=recipe.momentum,
+            nesterov=recipe.momentum > 0,
+            weight_decay=recipe.weight_decay,
+        )
+        self.steps_per_epoch = count // recipe.batch_size
+        self.steps = self.steps_per_epoch * recipe.epochs
+        self.step = 0
+        self.loss = self.accuracy = 0.0
+        self.precision = self._precision()
+
+    def _precision(self) -> Precision:
+        if self.recipe.precision != "auto":
+            return Precision(self.recipe.precision, 0.0, 0.0)
+        images, labels, _ = self._batch(0)
+        return choose_precision(self.model, images, labels)
+
+    def resume(self) -> None:
+        """Load `training.pt`, if there is one."""
+        path = self.folder / "training.pt"
+        if not path.exists():
+            return
+        state = torch.load(path, weights_only=True)
+        if state["recipe"] != repr(self.recipe):
+            raise TrainError(
+                f"{path} is the checkpoint of another recipe; choose another folder or delete it"
+            )
+        self.model.load_state_dict(state["model"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.step, self.loss, self.accuracy = state["step"], state["loss"], state["accuracy"]
+        self.precision = Precision(state["precision"], 0.0, 0.0)
+
+    def save(self) -> None:
+        """Write `training.pt` whole or not at all."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        part = self.folder / f"training.pt.{os.getpid()}.part"
+        state = {
+            "recipe": repr(self.recipe),
+            "model": self.model.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "step": self.step,
+            "loss": self.loss,
+            "accuracy": self.accuracy,
+            "precision": self.precision.name,
+        }
+        torch.save(state, part)
+        os.replace(part, self.folder / "training.pt")
+
+    def go(self, report: Callable[[Progress], None] | None) -> None:
+        """Train from the step it is at to the last, saving now and then."""
+        saved = reported = time.monotonic()
+        since = self.step
+        try:
+            while self.step < self.steps:
+                self.one_step()
+                now = time.monotonic()
+                if report is not None and (now - reported > 1 or self.step == self.steps):
+                    rate = (self.step - since) * self.recipe.batch_size / max(now - reported, 1e-9)
+                    since, reported = self.step, now
+                    report(self.progress(rate))
+                if now - saved > CHECKPOINT_SECONDS:
+                    self.save()
+                    saved = now
+        finally:
+            if self.step > 0:
+                self.save()
+
+    def one_step(self) -> None:
+        """One batch: forward, penalty, backward, update."""
+        images, labels, _ = self._batch(self.step)
+        for group in self.optimizer.param_groups:
+            group["lr"] = learning_rate(self.recipe, self.step, self.steps_per_epoch)
+        self.model.train()
+        with self.precision.autocast(self.device):
+            logits = self.model(images)
+        loss = F.cross_entropy(logits.float(), labels)
+        total = loss
+        defense = self.recipe.defense
+        if defense.beta > 0 and defense.arm != "none":
+            penalty = orthogonality_penalty(self.model, arm=defense.arm, layers=self.layers)
+            total = loss + 0.5 * defense.beta * penalty
+        if not torch.isfinite(total):
+            raise TrainError(
+                f"the loss is {total.item()} at step {self.step}; lower learning_rate (now "
+                f"{self.recipe.learning_rate}) or beta (now {defense.beta})"
+            )
+        self.optimizer.zero_grad(set_to_none=True)
+        total.backward()  # type: ignore[no-untyped-call]
+        self.optimizer.step()
+        self.step += 1
+        correct = (logits.argmax(1) == labels).float().mean().item()
+        keep = AVERAGE if self.step > 1 else 0.0
+        self.loss = keep * self.loss + (1 - keep) * loss.item()
+        self.accuracy = keep * self.accuracy + (1 - keep) * correct
+
+    def _batch(self, step: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """The augmented images, labels and indices of a step."""
+        recipe = self.recipe
+        epoch, place = divmod(step, self.steps_per_epoch)
+        order = torch.Generator().manual_seed(_mix(recipe.seed, 1, epoch))
+        shuffled = torch.randperm(len(self.images), generator=order)
+        chosen = shuffled[place * recipe.batch_size : (place + 1) * recipe.batch_size]
+        generator = torch.Generator().manual_seed(_mix(recipe.seed, 2, step))
+        images = self.images[chosen].to(self.device).float() / 255
+        images = random_crop(images, pad=recipe.crop, generator=generator)
+        if recipe.flip:
+            images = random_flip(images, generator=generator)
+        images = images.contiguous(memory_format=torch.channels_last)
+        return images, self.labels[chosen].to(self.device), chosen
+
+    def progress(self, rate: float) -> Progress:
+        """Where the training stands; the norms cost a few milliseconds."""
+        with torch.no_grad():
+            sigma = max(
+                torch.linalg.matrix_norm(folded_kernel(layer).flatten(1), ord=2).item()
+                for layer in self.layers
+            )
+        return Progress(
+            step=self.step,
+            steps=self.steps,
+            epoch=min(self.step // self.steps_per_epoch + 1, self.recipe.epochs),
+            epochs=self.recipe.epochs,
+            images_per_second=rate,
+            loss=self.loss,
+            accuracy=self.accuracy,
+            largest_folded_sigma=sigma,
+        )
+
+
+def learning_rate(recipe: Recipe, step: int, steps_per_epoch: int) -> float:
+    """Linear from 0 to the recipe's rate during the warm-up, then linear to 0 at the last step."""
+    steps = recipe.epochs * steps_per_epoch
+    warmup = min(recipe.warmup_epochs * steps_per_epoch, steps / 2)
+    if step < warmup:
+        return recipe.learning_rate * (step + 1) / (warmup + 1)
+    return recipe.learning_rate * (steps - step) / max(steps - warmup, 1)
+
+
+def _mix(seed: int, stream: int, place: int) -> int:
+    """A seed for every (recipe's seed, purpose, place): distinct below 2**20 places each."""
+    return (seed * 4 + stream) * (1 << 32) + place

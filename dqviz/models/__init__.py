@@ -1,0 +1,43 @@
+"""Networks by name: architectures, published and shipped weights, checkpoints from outside.
+
+Everything that needs torch is loaded when it is first asked for, so that a page can take a
+network's fingerprint or catch a `ModelError` without it.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from dqviz.models.errors import ModelError
+
+if TYPE_CHECKING:
+    from dqviz.models.catalog import architectures, build, image_size
+    from dqviz.models.normalize import Classifier, Normalize
+
+__all__ = [
+    "Classifier",
+    "ModelError",
+    "Normalize",
+    "architectures",
+    "build",
+    "image_size",
+]
+
+_NEEDS_TORCH = {
+    "Classifier": "normalize",
+    "Normalize": "normalize",
+    "architectures": "catalog",
+    "build": "catalog",
+    "image_size": "catalog",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _NEEDS_TORCH:
+        return getattr(importlib.import_module(f"{__name__}.{_NEEDS_TORCH[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

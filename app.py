@@ -1,0 +1,25 @@
+"""The app: `streamlit run app.py`. A router over the files of `pages/`, and the shared sidebar."""
+
+from pathlib import Path
+
+import streamlit as st
+
+from dqviz.ui import errors, jobs, links, sidebar
+
+PAGES = Path(__file__).parent / "pages"
+
+st.set_page_config(page_title="dqviz", page_icon=":material/stacked_line_chart:", layout="wide")
+page = st.navigation(
+    [
+        st.Page(PAGES / "overview.py", title="Overview", icon=":material/home:", default=True),
+        st.Page(PAGES / "playground.py", title="Playground", icon=":material/image_search:"),
+        st.Page(PAGES / "amplification.py", title="Amplification", icon=":material/trending_up:"),
+        st.Page(PAGES / "lipschitz.py", title="Lipschitz", icon=":material/straighten:"),
+        st.Page(PAGES / "glossary.py", title="Glossary", icon=":material/menu_book:"),
+    ]
+)
+jobs.engine()
+with errors.shown():
+    sidebar.draw()
+    links.show_ignored()
+    page.run()

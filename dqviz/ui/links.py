@@ -1,0 +1,61 @@
+"""The address bar: a link reproduces the view, and what it asks for in vain is named."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+import streamlit as st
+
+from dqviz.ui.settings import ATTACK_NAMES, Parameter, Settings, epsilon_text, ignored_values
+
+PAGE_NAMES = frozenset({"view", "layer", "sample", "maps", "controls", "embed", "embed_options"})
+"""Names in the address bar that single pages read and check."""
+
+_IGNORED = "_ignored"
+
+
+def check(parameters: Mapping[str, Parameter], *, others: frozenset[str] = frozenset()) -> None:
+    """Notes what the address bar asks for in vain. Call before the widgets, which drop it."""
+    query = {name: st.query_params.get_all(name) for name in st.query_params}
+    if others:
+        found = ignored_values(query, parameters, others)
+    else:
+        mine = {name: values for name, values in query.items() if name in parameters}
+        found = ignored_values(mine, parameters, others)
+    noted: dict[str, None] = st.session_state.setdefault(_IGNORED, {})
+    noted.update(dict.fromkeys(found))
+
+
+def show_ignored() -> None:
+    """Names what was ignored, until the visitor says that it was read."""
+    noted: dict[str, None] = st.session_state.get(_IGNORED, {})
+    if not noted:
+        return
+    with st.container(horizontal=True, vertical_alignment="center", key="ignored"):
+        st.warning("Ignored from the link: " + "; ".join(noted) + ".", width="stretch")
+        st.button("OK", on_click=noted.clear, key="ignored_ok")
+
+
+def query_of(settings: Settings) -> dict[str, list[str]]:
+    """The settings as query parameters, for a link to another page."""
+    query = {
+        "net": list(settings.networks),
+        "data": settings.data,
+        "n": settings.n_samples,
+        "wbits": settings.weight_bits,
+        "abits": settings.act_bits,
+        "attack": ATTACK_NAMES[settings.attack],
+        "eps": epsilon_text(settings.epsilon * 255),
+        "seed": settings.seed,
+        "steps": settings.steps,
+        "ranges": settings.ranges,
+        "ste": settings.estimator,
+        "crafted": settings.crafted,
+    }
+    return {key: value if isinstance(value, list) else [str(value)] for key, value in query.items()}
+
+
+def plain(text: str) -> str:
+    """A text from outside, such as an error, with what Markdown acts on made harmless."""
+    return re.sub(r"([\\`*_{}\[\]<>#$~|:])", r"\\\1", text[:2000])

@@ -1,0 +1,139 @@
+"""From the sidebar's state to the specifications that a page asks the engine for."""
+
+from __future__ import annotations
+
+from dqviz.specs import (
+    FULL_PRECISION,
+    AttackSpec,
+    Craft,
+    DataSpec,
+    ExperimentSpec,
+    ModelSpec,
+    QuantSpec,
+)
+from dqviz.ui.choices import resolve_data
+from dqviz.ui.settings import CRAFTED, EPSILONS, Settings
+
+HEAT_BITS = (FULL_PRECISION, 8, 6, 5, 4, 3, 2)
+"""The activation bits that the heat map shows."""
+
+
+def data_spec(settings: Settings) -> DataSpec:
+    """The images that the sidebar names."""
+    return DataSpec(
+        name=resolve_data(settings.data), n_samples=settings.n_samples, seed=settings.seed
+    )
+
+
+def quant_spec(settings: Settings, weight_bits: int, act_bits: int) -> QuantSpec:
+    """The quantization at these bits, the rest as the sidebar says."""
+    return QuantSpec(
+        weight_bits=weight_bits,
+        act_bits=act_bits,
+        ranges=settings.ranges,
+        estimator=settings.estimator,
+    )
+
+
+def attack_spec(settings: Settings, *, one: bool = False) -> AttackSpec:
+    """The attack. FGSM takes all epsilons of the slider at once, unless `one` is wanted."""
+    every = settings.attack == "fgsm" and not one
+    epsilons = tuple(level / 255 for level in EPSILONS) if every else (settings.epsilon,)
+    return AttackSpec(
+        name=settings.attack, epsilons=epsilons, steps=settings.steps, seed=settings.seed
+    )
+
+
+def bit_pairs(settings: Settings) -> tuple[tuple[int, int], ...]:
+    """The bits of the sidebar, then full precision to compare with."""
+    chosen = (settings.weight_bits, settings.act_bits)
+    full = (FULL_PRECISION, FULL_PRECISION)
+    return (chosen, full) if chosen != full else (full,)
+
+
+def amplification(
+    settings: Settings, *, controls: bool = False, details: bool = False
+) -> list[ExperimentSpec]:
+    """Each network compared at the sidebar's bits, then at full precision.
+
+    `details`, the contribution of flips, is asked for at the sidebar's epsilon alone.
+    """
+    return [
+        _amplification(settings, name, weight_bits, act_bits, controls=controls, details=details)
+        for weight_bits, act_bits in bit_pairs(settings)
+        for name in settings.networks
+        if not (details and act_bits == FULL_PRECISION)
+    ]
+
+
+def heat_map(settings: Settings, network: str) -> list[ExperimentSpec]:
+    """One network over all activation bits, its weights at the sidebar's."""
+    pairs = [(settings.weight_bits, bits) for bits in HEAT_BITS]
+    return [_amplification(settings, network, *pair) for pair in pairs]
+
+
+def _amplification(
+    settings: Settings,
+    name: str,
+    weight_bits: int,
+    act_bits: int,
+    *,
+    controls: bool = False,
+    details: bool = False,
+) -> ExperimentSpec:
+    return ExperimentSpec(
+        kind="amplification",
+        model=settings.model(name),
+        data=data_spec(settings),
+        quant=quant_spec(settings, weight_bits, act_bits),
+        attack=attack_spec(settings, one=details),
+        crafted_on=_craft(settings),
+        controls=controls,
+        details=details,
+    )
+
+
+def _craft(settings: Settings) -> Craft | None:
+    if settings.crafted == CRAFTED[0]:
+        return None
+    return Craft(model=_first(settings), quant=QuantSpec())
+
+
+def _first(settings: Settings) -> ModelSpec:
+    return settings.model(settings.networks[0])
+
+
+def lipschitz(settings: Settings) -> list[ExperimentSpec]:
+    """The constants of each network compared, with the network's bounds."""
+    return [
+        ExperimentSpec(
+            kind="lipschitz",
+            model=settings.model(name),
+            data=data_spec(settings),
+            quant=quant_spec(settings, settings.weight_bits, settings.act_bits),
+            attack=attack_spec(settings, one=True),
+            details=True,
+        )
+        for name in settings.networks
+    ]
+
+
+def playground(
+    settings: Settings, *, sample: int, layers: tuple[str, ...], image: str | None
+) -> list[ExperimentSpec]:
+    """One image through each network compared, at the sidebar's bits and at full precision."""
+    return [
+        ExperimentSpec(
+            kind="playground",
+            model=settings.model(name),
+            data=data_spec(settings),
+            quant=quant_spec(settings, weight_bits, act_bits),
+            attack=attack_spec(settings, one=True),
+            crafted_on=_craft(settings),
+            sample=sample,
+            layers=layers,
+            image=image,
+        )
+        for name in settings.networks
+        for weight_bits, act_bits in bit_pairs(settings)
+    ]

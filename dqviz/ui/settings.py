@@ -1,0 +1,134 @@
+"""What the sidebar says, as one frozen value, and what each of its choices may be.
+
+Nothing here draws: the same options serve the widgets, the check of a link's values and the tests.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from dqviz.specs import ATTACKS, ESTIMATORS, FULL_PRECISION, RANGES, ModelSpec
+
+WEIGHT_BITS = (FULL_PRECISION, 8, 7, 6, 5, 4, 3, 2)
+ACT_BITS = (*WEIGHT_BITS, 1)
+EPSILONS = (0.125, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0)
+"""The slider's epsilons, in grey levels: 1 stands for 1/255."""
+SAMPLES = (16, 32, 64, 128, 256, 512)
+STEPS = (5, 10, 20, 40, 100)
+CRAFTED = ("each network", "first network")
+MAX_NETWORKS = 4
+MAX_SEED = 9999
+
+ATTACK_NAMES = {"fgsm": "FGSM", "rfgsm": "R+FGSM", "bim": "BIM", "pgd": "PGD"}
+BUILT_IN_DATA = ("streetdigits", "cifar10", "svhn")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Every choice of the sidebar. `epsilon` is in pixel units; `uploads` are this visitor's."""
+
+    networks: tuple[str, ...]
+    data: str = "streetdigits"
+    n_samples: int = 64
+    weight_bits: int = 8
+    act_bits: int = 4
+    attack: str = "fgsm"
+    epsilon: float = 1 / 255
+    seed: int = 0
+    steps: int = 10
+    ranges: str = "percentile"
+    estimator: str = "clipped"
+    crafted: str = CRAFTED[0]
+    uploads: tuple[tuple[str, ModelSpec], ...] = ()
+
+    def model(self, name: str) -> ModelSpec:
+        """The network of that name: an upload of this session, else a shipped one."""
+        return dict(self.uploads).get(name) or ModelSpec(id=name)
+
+    @property
+    def is_quantized(self) -> bool:
+        """Whether weights or activations have fewer than 32 bits."""
+        return (self.weight_bits, self.act_bits) != (FULL_PRECISION, FULL_PRECISION)
+
+
+def epsilon_text(levels: float) -> str:
+    """An epsilon as people write it: 0.5 gives '0.5/255'."""
+    return f"{levels:g}/255"
+
+
+def bits_text(bits: int) -> str:
+    """A bit-width as written on a chart: '4 bit', or 'full precision'."""
+    return "full precision" if bits == FULL_PRECISION else f"{bits} bit"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parameter:
+    """One name in the address bar: what it sets, the values it takes, and how to say so."""
+
+    label: str
+    allows: Callable[[str], bool]
+    hint: str
+    repeats: bool = False
+
+
+def choice(label: str, options: tuple[str, ...], *, repeats: bool = False) -> Parameter:
+    """A parameter that takes one of the given texts."""
+    hint = ", ".join(options) if len(options) <= 12 else f"{options[0]} ... {options[-1]}"
+    return Parameter(label=label, allows=options.__contains__, hint=hint, repeats=repeats)
+
+
+def whole(label: str, low: int, high: int) -> Parameter:
+    """A parameter that takes a whole number between low and high, both included."""
+
+    def allows(text: str) -> bool:
+        return text.removeprefix("-").isdecimal() and low <= int(text) <= high
+
+    return Parameter(label=label, allows=allows, hint=f"{low} to {high}")
+
+
+def sidebar_parameters(networks: tuple[str, ...], data: tuple[str, ...]) -> dict[str, Parameter]:
+    """The sidebar's names in the address bar, given the networks and data sets to choose from."""
+    return {
+        "net": choice("networks", networks, repeats=True),
+        "data": choice("data", data),
+        "n": choice("images", tuple(map(str, SAMPLES))),
+        "wbits": choice("weight bits", tuple(map(str, WEIGHT_BITS))),
+        "abits": choice("activation bits", tuple(map(str, ACT_BITS))),
+        "attack": choice("attack", tuple(ATTACK_NAMES[name] for name in ATTACKS)),
+        "eps": choice("epsilon", tuple(map(epsilon_text, EPSILONS))),
+        "seed": whole("seed", 0, MAX_SEED),
+        "steps": choice("steps", tuple(map(str, STEPS))),
+        "ranges": choice("ranges", RANGES),
+        "ste": choice("gradient", ESTIMATORS),
+        "crafted": choice("crafted on", CRAFTED),
+    }
+
+
+def ignored_values(
+    query: Mapping[str, list[str]], parameters: Mapping[str, Parameter], others: frozenset[str]
+) -> tuple[str, ...]:
+    """What a link asks for that cannot be had, one text each: `abits=17 (activation bits: 32, 8)`.
+
+    `others` are names that belong to single pages and are checked there.
+    """
+    found: list[str] = []
+    for name, values in query.items():
+        if name in others:
+            continue
+        parameter = parameters.get(name)
+        if parameter is None:
+            found.append(f"`{_harmless(name)}` (unknown)")
+            continue
+        wrong = [value for value in values if not parameter.allows(value)]
+        if parameter.repeats:
+            wrong = [value for value in wrong if value]  # `net=` means that none is chosen
+        reason = f"{parameter.label}: {parameter.hint}"
+        found += [f"`{name}={_harmless(value)}` ({reason})" for value in wrong]
+    return tuple(found)
+
+
+def _harmless(text: str) -> str:
+    """A text from the address bar, short and without anything that Markdown acts on."""
+    return re.sub(r"[^\w./:+% -]", "?", text[:60])

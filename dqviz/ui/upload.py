@@ -1,0 +1,84 @@
+"""The forms through which a visitor brings a network or an image."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import streamlit as st
+
+from dqviz.specs import ModelSpec, SpecError
+from dqviz.ui import session
+from dqviz.ui.uploads import (
+    CHECKPOINT_SUFFIXES,
+    IMAGE_SUFFIXES,
+    UploadError,
+    keep_checkpoint,
+    keep_image,
+    numbers,
+)
+
+ARCHITECTURES = ("resnet20", "resnet32", "resnet44", "resnet56", "plain20", "wrn_16_2", "wrn_28_4")
+
+
+def network_form() -> None:
+    """A form in the sidebar that adds a checkpoint to the networks compared."""
+    with st.expander("Your own network"), st.form("network", border=False):
+        file = st.file_uploader("Checkpoint", type=[end[1:] for end in CHECKPOINT_SUFFIXES])
+        arch = st.selectbox("Architecture", ARCHITECTURES, accept_new_options=True)
+        classes = st.number_input("Classes", 2, 100_000, value=10)
+        mean = st.text_input("Mean of each channel", placeholder="0.485, 0.456, 0.406")
+        std = st.text_input("Standard deviation of each channel", placeholder="0.229, 0.224, 0.225")
+        st.caption("The file stays on this server. A link cannot carry it.")
+        if st.form_submit_button("Add", width="stretch"):
+            _add_network(file, arch, int(classes), mean, std)
+
+
+def _add_network(file: object, arch: str, classes: int, mean: str, std: str) -> None:
+    if file is None:
+        st.error("Choose a file first.")
+        return
+    try:
+        name, spec = network_spec(file.name, file.getvalue(), arch, classes, mean, std)  # type: ignore[attr-defined]
+    except (UploadError, SpecError) as error:
+        st.error(f"Not added: {error}.")
+        return
+    session.uploads()[name] = spec
+    st.session_state["_add"] = name
+    st.rerun()
+
+
+def network_spec(
+    name: str, content: bytes, arch: str, classes: int, mean: str, std: str
+) -> tuple[str, ModelSpec]:
+    """The name shown and the specification of an uploaded checkpoint, which is stored.
+
+    Raises:
+        UploadError, SpecError: if the file or a field is not usable.
+    """
+    means, stds = numbers(mean, "the mean"), numbers(std, "the standard deviation")
+    if (means is None) != (stds is None) or len(means or ()) != len(stds or ()):
+        raise UploadError(
+            "mean and standard deviation need one number a channel each, or none; "
+            f"got {len(means or ())} and {len(stds or ())}"
+        )
+    path = keep_checkpoint(name, content)
+    label = f"upload/{arch}/{Path(name).stem[:40]}"
+    spec = ModelSpec(
+        id=label, checkpoint=str(path), arch=arch, classes=classes, mean=means, std=stds
+    )
+    return label, spec
+
+
+def image_form() -> Path | None:
+    """An uploader for one image; returns where it is kept, or None.
+
+    A file that cannot be used is named on the page.
+    """
+    file = st.file_uploader("Your own image", type=[end[1:] for end in IMAGE_SUFFIXES], key="image")
+    if file is None:
+        return None
+    try:
+        return keep_image(file.getvalue())
+    except UploadError as error:
+        st.error(f"This image is not used: {error}.")
+        return None

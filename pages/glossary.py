@@ -1,0 +1,13 @@
+"""The words used on the other pages."""
+
+import streamlit as st
+
+from dqviz.ui.glossary import GLOSSARY
+
+st.title("Glossary", anchor=False)
+for term in GLOSSARY:
+    with st.container(border=True, gap="xsmall"):
+        st.subheader(term.name, anchor=False)
+        st.write(term.meaning)
+        if term.formula:
+            st.latex(term.formula)

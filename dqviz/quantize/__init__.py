@@ -1,0 +1,34 @@
+"""Quantization on the fly: any bit-width from full-precision weights and one calibration pass."""
+
+from dqviz.quantize.errors import QuantizeError
+from dqviz.quantize.functional import fake_quantize
+from dqviz.quantize.histogram import Histogram, collect_histograms, from_json, to_json
+from dqviz.quantize.modules import (
+    AffineQuantizer,
+    NoQuantizer,
+    QuantConv2d,
+    Quantizer,
+    QuantLinear,
+    quantize_weight,
+)
+from dqviz.quantize.network import quantize_model, quantized_layers
+from dqviz.quantize.ranges import affine_parameters, choose_range
+
+__all__ = [
+    "AffineQuantizer",
+    "Histogram",
+    "NoQuantizer",
+    "QuantConv2d",
+    "QuantLinear",
+    "QuantizeError",
+    "Quantizer",
+    "affine_parameters",
+    "choose_range",
+    "collect_histograms",
+    "fake_quantize",
+    "from_json",
+    "quantize_model",
+    "quantize_weight",
+    "quantized_layers",
+    "to_json",
+]

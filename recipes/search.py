@@ -18,8 +18,12 @@ from dqviz.specs import DefenseSpec
 HERE = Path(__file__).parent
 EPOCHS = {"cifar10": 3, "streetdigits": 2}
 HOLD_OUT = 5000
-VANILLA = ({"weight_decay": 5e-4}, {"weight_decay": 1e-4}, {"weight_decay": 1e-3},
-           {"weight_decay": 5e-4, "learning_rate": 0.1})
+VANILLA = (
+    {"weight_decay": 5e-4},
+    {"weight_decay": 1e-4},
+    {"weight_decay": 1e-3},
+    {"weight_decay": 5e-4, "learning_rate": 0.1},
+)
 PENALTIES = (("folded", 1e-2), ("folded", 2e-3), ("raw", 2e-3), ("folded", 3e-2))
 
 

@@ -1,1 +1,17 @@
 """Defensive Quantization: its penalty, and training with and without it."""
+
+from dqviz.defense.errors import TrainError
+from dqviz.defense.penalty import orthogonality_penalty
+from dqviz.defense.recipe import Recipe, read_recipe
+from dqviz.defense.ship import train
+from dqviz.defense.train import Progress, train_network
+
+__all__ = [
+    "Progress",
+    "Recipe",
+    "TrainError",
+    "orthogonality_penalty",
+    "read_recipe",
+    "train",
+    "train_network",
+]

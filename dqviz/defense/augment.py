@@ -19,7 +19,7 @@ def random_crop(images: torch.Tensor, *, pad: int, generator: torch.Generator) -
     """
     if pad == 0:
         return images
-    count, channels, height, width = images.shape
+    count, _, height, width = images.shape
     offsets = torch.randint(0, 2 * pad + 1, (2, count), generator=generator).to(images.device)
     padded = F.pad(images, (pad, pad, pad, pad), mode="reflect")
     rows = offsets[0, :, None] + torch.arange(height, device=images.device)  # (N, H)

@@ -46,9 +46,7 @@ def choose_precision(
         times = [_step_seconds(trial, images, labels, precision) for _ in range(steps + 1)]
         seconds[name] = min(times[1:])
     gains = seconds["float32"] / seconds["bfloat16"] >= GAIN
-    return Precision(
-        "bfloat16" if gains else "float32", seconds["float32"], seconds["bfloat16"]
-    )
+    return Precision("bfloat16" if gains else "float32", seconds["float32"], seconds["bfloat16"])
 
 
 def _step_seconds(

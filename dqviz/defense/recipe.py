@@ -48,9 +48,7 @@ class Recipe:
             if not getattr(self, name) >= 0:
                 raise TrainError(f"{name} must be 0 or more; got {getattr(self, name)}")
         if self.precision not in ("auto", "float32", "bfloat16"):
-            raise TrainError(
-                f"precision must be auto, float32 or bfloat16; got {self.precision!r}"
-            )
+            raise TrainError(f"precision must be auto, float32 or bfloat16; got {self.precision!r}")
         if len(self.id.split("/")) != 3:
             raise TrainError(f"id must be DATASET/ARCH/WEIGHTS; got {self.id!r}")
 

@@ -77,9 +77,7 @@ def train_network(
 class _Run:
     """One training: the network, its optimizer, and the step it is at."""
 
-    def __init__(
-        self, recipe: Recipe, folder: Path, data: ImageData, device: torch.device
-    ) -> None:
+    def __init__(self, recipe: Recipe, folder: Path, data: ImageData, device: torch.device) -> None:
         count = len(data) - recipe.hold_out
         if count < recipe.batch_size:
             raise TrainError(

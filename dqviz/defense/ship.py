@@ -1,0 +1,138 @@
+"""From a recipe to the two files of a network: its weights and its card."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save_file
+
+from dqviz import __version__
+from dqviz.cards import Card, file_stem, write_card
+from dqviz.data import ImageData, load_data
+from dqviz.defense.errors import TrainError
+from dqviz.defense.recipe import Recipe, read_recipe
+from dqviz.defense.train import Progress, train_network
+from dqviz.measure import accuracy, layer_norms
+from dqviz.models.normalize import Classifier
+from dqviz.quantize.histogram import collect_histograms, to_json
+
+CALIBRATION_IMAGES = 512
+"""Training images, drawn by the recipe's seed, from which the card's histograms come."""
+
+
+def train(
+    recipe: Recipe | Path | str,
+    out_dir: Path | str,
+    *,
+    progress: Callable[[Progress], None] | None = None,
+) -> Path:
+    """Train a recipe, or go on where it was killed, and write the network and its card.
+
+    Args:
+        recipe: a recipe or the path of its TOML file.
+        out_dir: the folder for DATASET-ARCH-WEIGHTS.safetensors and .json; the checkpoint of the
+            unfinished training lies in a folder of the network's name inside it.
+        progress: called about once a second.
+
+    Returns:
+        The path of the weights; the card lies beside it.
+
+    Raises:
+        TrainError: for a recipe that cannot be used or a training that diverges.
+        DataError: if the images cannot be had.
+    """
+    recipe = recipe if isinstance(recipe, Recipe) else read_recipe(Path(recipe))
+    folder = Path(out_dir)
+    stem = file_stem(recipe.id)
+    data = load_data(recipe.data)
+    test = load_data(recipe.test)
+    if test.classes != data.classes and len(test.classes) != len(data.classes):
+        raise TrainError(
+            f"{recipe.data.name} has {len(data.classes)} classes, {recipe.test.name} has "
+            f"{len(test.classes)}"
+        )
+    model = train_network(recipe, folder / stem, data=data, report=progress)
+    weights = folder / f"{stem}.safetensors"
+    partial = weights.with_suffix(".partial")
+    save_file(model.net.state_dict(), partial)
+    partial.replace(weights)
+    write_card(describe(recipe, model, weights, data=data, test=test), folder / f"{stem}.json")
+    return weights
+
+
+def describe(
+    recipe: Recipe, model: Classifier, weights: Path, *, data: ImageData, test: ImageData
+) -> Card:
+    """The card of a trained network: how it came to be, what it scores, how it is calibrated."""
+    dataset, arch, name = recipe.id.split("/")
+    shape = (int(test.images.shape[1]), int(test.images.shape[2]), int(test.images.shape[3]))
+    clean = accuracy(model, test.images, test.labels)
+    return Card(
+        id=recipe.id,
+        dataset=dataset,
+        arch=arch,
+        weights=name,
+        classes=data.classes,
+        mean=recipe.mean,
+        std=recipe.std,
+        image_size=shape[-1],
+        sha256=hashlib.sha256(weights.read_bytes()).hexdigest(),
+        file=weights.name,
+        recipe=_plain(recipe),
+        seed=recipe.seed,
+        data={"name": data.name, "split": data.split, "n": len(data), "sha": data.fingerprint},
+        epochs=recipe.epochs,
+        penalty={"arm": recipe.defense.arm, "beta": recipe.defense.beta},
+        accuracy={
+            "value": clean.value,
+            "low": clean.low,
+            "high": clean.high,
+            "n": clean.n,
+            "data": test.name,
+            "split": test.split,
+            "sha": test.fingerprint,
+        },
+        date=datetime.datetime.now(datetime.UTC).date().isoformat(),
+        statement=_statement(recipe),
+        calibration=_calibration(model, data, recipe.seed),
+        extra={
+            "dqviz": __version__,
+            "torch": str(torch.__version__),
+            "calibration_images": min(CALIBRATION_IMAGES, len(data)),
+            "folded_norms": _folded_norms(model, shape),
+        },
+    )
+
+
+def _statement(recipe: Recipe) -> str:
+    if recipe.defense.beta == 0 or recipe.defense.arm == "none":
+        return "no penalty, trained at full precision"
+    kernel = "raw" if recipe.defense.arm == "raw" else "BatchNorm-folded"
+    return f"penalty only, trained at full precision ({kernel} kernel)"
+
+
+def _plain(recipe: Recipe) -> dict[str, Any]:
+    """The recipe as plain JSON values."""
+    table = dataclasses.asdict(recipe)
+    table["mean"], table["std"] = list(recipe.mean), list(recipe.std)
+    return table
+
+
+def _calibration(model: Classifier, data: ImageData, seed: int) -> dict[str, Any]:
+    """Histograms of every layer's input on training images drawn by the seed."""
+    generator = torch.Generator().manual_seed(seed)
+    chosen = torch.randperm(len(data), generator=generator)[:CALIBRATION_IMAGES]
+    return to_json(collect_histograms(model, data.images[chosen]))
+
+
+def _folded_norms(model: Classifier, shape: tuple[int, int, int]) -> dict[str, float]:
+    """The certified upper bound of every layer's folded operator norm."""
+    rows = layer_norms(model, shape)
+    chosen = ("operator_norm_folded", "upper")
+    return {row.layer: row.value for row in rows if (row.metric, row.statistic) == chosen}

@@ -1,0 +1,61 @@
+from pathlib import Path
+
+import pytest
+
+from dqviz.defense import TrainError, read_recipe
+
+RECIPES = sorted((Path(__file__).parents[2] / "recipes").glob("*.toml"))
+GOOD = """
+id = "streetdigits/resnet20/dq"
+data = { name = "streetdigits", split = "train" }
+test = { name = "streetdigits", split = "test" }
+defense = { arm = "folded", beta = 0.01 }
+epochs = 5
+"""
+
+
+def read(tmp_path, text):
+    path = tmp_path / "recipe.toml"
+    path.write_text(text, encoding="utf-8")
+    return read_recipe(path)
+
+
+def test_a_recipe_is_read(tmp_path):
+    recipe = read(tmp_path, GOOD)
+    assert recipe.arch == "resnet20"
+    assert recipe.defense.beta == 0.01
+    assert recipe.data.split == "train"
+
+
+@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
+def test_every_recipe_of_the_project_is_read_and_is_named_as_its_network(path):
+    assert read_recipe(path).id.replace("/", "-") == path.stem
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (("epochs = 5", "epochs = 0"), "epochs must be positive; got 0"),
+        (("epochs = 5", "epochs = true"), "epochs must be of type int; got True"),
+        (("epochs = 5", 'epochs = "many"'), "epochs must be of type int; got 'many'"),
+        (("epochs = 5", "epoch = 5"), "unknown setting 'epoch'"),
+        (("epochs = 5", 'precision = "int4"'), "got 'int4'"),
+        (("epochs = 5", "weight_decay = -1"), "weight_decay must be 0 or more; got -1"),
+        (("streetdigits/resnet20/dq", "resnet20"), "DATASET/ARCH/WEIGHTS; got 'resnet20'"),
+        (('arm = "folded"', 'arm = "both"'), "arm must be one of none, raw, folded; got 'both'"),
+        (("beta = 0.01", "beta = -1"), "beta must be a finite number of 0 or more; got -1"),
+        (("beta = 0.01", "strength = 1"), "unknown setting defense.'strength'"),
+        (('split = "train"', 'split = "dev"'), "got 'dev'"),
+        (('data = { name = "streetdigits", split = "train" }', ""), "setting 'data' is missing"),
+        (("epochs = 5", "epochs = = 5"), "not a readable TOML file"),
+    ],
+)
+def test_what_is_wrong_with_a_recipe_is_said_with_its_file(tmp_path, change, message):
+    with pytest.raises(TrainError, match=r"recipe\.toml") as caught:
+        read(tmp_path, GOOD.replace(*change))
+    assert message in str(caught.value)
+
+
+def test_a_missing_recipe_is_said(tmp_path):
+    with pytest.raises(TrainError, match="there is no recipe at"):
+        read_recipe(tmp_path / "none.toml")

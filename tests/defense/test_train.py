@@ -1,0 +1,180 @@
+import dataclasses
+import json
+
+import pytest
+import torch
+
+from dqviz.cards import read_card
+from dqviz.data import ImageData
+from dqviz.defense import Recipe, TrainError, ship, train, train_network
+from dqviz.defense.augment import random_crop, random_flip
+from dqviz.defense.penalty import orthogonality_penalty
+from dqviz.defense.precision import choose_precision
+from dqviz.defense.train import learning_rate
+from dqviz.models import resolve_model
+from dqviz.models.resnet import plain20
+from dqviz.specs import DataSpec, DefenseSpec, ModelSpec
+
+
+def images(count=96, *, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    labels = torch.randint(0, 2, (count,), generator=generator)
+    pixels = torch.rand(count, 3, 32, 32, generator=generator) * 0.3
+    pixels[:, 0] += 0.6 * labels[:, None, None].float()  # one class is redder
+    return ImageData(
+        images=pixels,
+        labels=labels,
+        classes=("dull", "red"),
+        name="made",
+        split="train",
+        indices=torch.arange(count),
+        fingerprint="made",
+    )
+
+
+def recipe(**changes):
+    spec = DataSpec(name="streetdigits")
+    settings = {
+        "id": "made/plain20/vanilla",
+        "data": spec,
+        "test": spec,
+        "epochs": 2,
+        "batch_size": 32,
+        "learning_rate": 0.05,
+        "warmup_epochs": 0.5,
+        "crop": 2,
+        "flip": True,
+        "precision": "float32",
+    }
+    return Recipe(**{**settings, **changes})
+
+
+class Killed(Exception):
+    pass
+
+
+def stop_at(step):
+    def report(progress):
+        if progress.step >= step:
+            raise Killed
+
+    return report
+
+
+def same(left, right):
+    pairs = zip(left.state_dict().values(), right.state_dict().values(), strict=True)
+    return all(torch.equal(a, b) for a, b in pairs)
+
+
+@pytest.fixture
+def hurried(monkeypatch):
+    """Report and save at every step."""
+    ticks = iter(range(0, 10**6, 100))
+    monkeypatch.setattr("dqviz.defense.train.time.monotonic", lambda: float(next(ticks)))
+
+
+@pytest.mark.usefixtures("hurried")
+def test_a_killed_training_goes_on_to_the_very_same_network(tmp_path):
+    undisturbed = train_network(recipe(), tmp_path / "a", data=images())
+    with pytest.raises(Killed):
+        train_network(recipe(), tmp_path / "b", data=images(), report=stop_at(4))
+    resumed = train_network(recipe(), tmp_path / "b", data=images())
+    assert same(undisturbed, resumed)
+    other = train_network(recipe(seed=1), tmp_path / "c", data=images())
+    assert not same(undisturbed, other)
+
+
+@pytest.mark.usefixtures("hurried")
+def test_the_checkpoint_of_another_recipe_is_refused(tmp_path):
+    with pytest.raises(Killed):
+        train_network(recipe(), tmp_path, data=images(), report=stop_at(1))
+    with pytest.raises(TrainError, match="another recipe"):
+        train_network(recipe(epochs=3), tmp_path, data=images())
+
+
+def test_the_penalty_brings_its_kernel_towards_orthogonality(tmp_path):
+    plain = train_network(recipe(), tmp_path / "a", data=images())
+    for arm in ("raw", "folded"):
+        defense = DefenseSpec(arm=arm, beta=0.02)
+        held = train_network(recipe(defense=defense), tmp_path / arm, data=images())
+        before = float(orthogonality_penalty(plain, arm=arm))
+        assert float(orthogonality_penalty(held, arm=arm)) < 0.7 * before
+
+
+def test_a_training_learns_and_reports(tmp_path):
+    seen = []
+    model = train_network(recipe(epochs=6, crop=0), tmp_path, data=images(160), report=seen.append)
+    fresh = images(64, seed=5)
+    correct = (model(fresh.images).argmax(1) == fresh.labels).float().mean().item()
+    assert correct > 0.9
+    assert seen[-1].step == seen[-1].steps == 30
+    assert seen[-1].images_per_second > 0
+    assert seen[-1].largest_folded_sigma > 0
+
+
+def test_a_loss_that_is_not_finite_stops_with_advice(tmp_path):
+    with pytest.raises(TrainError, match="lower learning_rate"):
+        train_network(recipe(learning_rate=1e12), tmp_path, data=images())
+
+
+def test_too_few_images_are_named(tmp_path):
+    with pytest.raises(TrainError, match="do not fill one batch of 32"):
+        train_network(recipe(hold_out=90), tmp_path, data=images())
+
+
+def test_a_network_and_its_card_are_written_and_read_back(tmp_path, monkeypatch):
+    monkeypatch.setattr(ship, "load_data", lambda _: images())
+    path = train(recipe(defense=DefenseSpec(arm="folded", beta=1e-3)), tmp_path)
+    card = read_card(path.with_suffix(".json"))
+    assert card.id == "made/plain20/vanilla"
+    assert card.penalty == {"arm": "folded", "beta": 1e-3}
+    assert card.statement.startswith("penalty only, trained at full precision")
+    assert card.accuracy["low"] <= card.accuracy["value"] <= card.accuracy["high"]
+    assert len(card.calibration) == 20
+    assert len(card.extra["folded_norms"]) == 20
+    json.dumps(card.recipe)
+    loaded = resolve_model(ModelSpec(id="mine", checkpoint=str(path)))
+    logits = loaded(images().images)
+    predicted = float((logits.argmax(1) == images().labels).float().mean())
+    assert predicted == pytest.approx(card.accuracy["value"])
+
+
+def test_crops_are_windows_of_the_padded_image():
+    batch = torch.arange(2 * 3 * 6 * 5, dtype=torch.float32).reshape(2, 3, 6, 5)
+    cropped = random_crop(batch, pad=2, generator=torch.Generator().manual_seed(0))
+    padded = torch.nn.functional.pad(batch, (2, 2, 2, 2), mode="reflect")
+    for image, cut in zip(padded, cropped, strict=True):
+        windows = [image[:, r : r + 6, c : c + 5] for r in range(5) for c in range(5)]
+        assert sum(torch.equal(window, cut) for window in windows) >= 1
+    torch.testing.assert_close(random_crop(batch, pad=0, generator=torch.Generator()), batch)
+
+
+def test_flips_mirror_some_images_and_leave_the_rest():
+    batch = torch.rand(64, 3, 4, 4, generator=torch.Generator().manual_seed(0))
+    flipped = random_flip(batch, generator=torch.Generator().manual_seed(1))
+    mirrored = [torch.equal(a.flip(2), b) for a, b in zip(batch, flipped, strict=True)]
+    kept = [torch.equal(a, b) for a, b in zip(batch, flipped, strict=True)]
+    assert all(m != k for m, k in zip(mirrored, kept, strict=True))
+    assert 16 < sum(mirrored) < 48
+
+
+def test_the_learning_rate_rises_and_falls_to_nothing():
+    rates = [learning_rate(recipe(epochs=4), step, 10) for step in range(40)]
+    assert max(rates) == rates[5] == pytest.approx(0.05)
+    assert rates[:6] == sorted(rates[:6])
+    assert rates[5:] == sorted(rates[5:], reverse=True)
+    assert 0 < rates[-1] < 0.002
+
+
+def test_the_precision_is_measured_and_the_network_left_alone():
+    model = plain20(2)
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    data = images(16)
+    chosen = choose_precision(model, data.images, data.labels, steps=1)
+    gain = chosen.float32_seconds / chosen.bfloat16_seconds
+    assert chosen.name == ("bfloat16" if gain >= 1.15 else "float32")
+    assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())
+
+
+def test_recipes_compare_by_everything_they_say():
+    assert repr(recipe()) != repr(dataclasses.replace(recipe(), seed=3))

@@ -1,0 +1,110 @@
+import dataclasses
+import subprocess
+import sys
+
+import pytest
+
+from dqviz import specs
+from dqviz.specs import (
+    AttackSpec,
+    Craft,
+    DataSpec,
+    DefenseSpec,
+    ExperimentSpec,
+    ModelSpec,
+    QuantSpec,
+    SpecError,
+    spec_key,
+)
+
+MODEL = ModelSpec(fingerprint="m")
+DATA = DataSpec(fingerprint="d")
+EXPERIMENT = ExperimentSpec(kind="amplification", model=MODEL, data=DATA)
+
+
+def test_equal_specifications_have_equal_keys_in_any_process():
+    code = (
+        "from dqviz.specs import *;"
+        "print(spec_key(ExperimentSpec(kind='amplification', model=ModelSpec(fingerprint='m'),"
+        "data=DataSpec(fingerprint='d'))))"
+    )
+    other = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert other.stdout.strip() == spec_key(EXPERIMENT)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        dataclasses.replace(EXPERIMENT, kind="accuracy"),
+        dataclasses.replace(EXPERIMENT, quant=QuantSpec(act_bits=4)),
+        dataclasses.replace(EXPERIMENT, attack=AttackSpec(seed=1)),
+        dataclasses.replace(EXPERIMENT, model=ModelSpec(fingerprint="retrained")),
+        dataclasses.replace(EXPERIMENT, data=DataSpec(fingerprint="d", seed=1)),
+        dataclasses.replace(EXPERIMENT, crafted_on=Craft(model=MODEL, quant=QuantSpec())),
+    ],
+)
+def test_whatever_changes_a_result_changes_the_key(other):
+    assert spec_key(other) != spec_key(EXPERIMENT)
+
+
+def test_class_names_and_the_results_version_are_part_of_the_key(monkeypatch):
+    @dataclasses.dataclass(frozen=True, kw_only=True)
+    class Twin(QuantSpec):
+        pass
+
+    assert spec_key(Twin()) != spec_key(QuantSpec())
+    before = spec_key(QuantSpec())
+    monkeypatch.setattr(specs, "RESULTS_VERSION", specs.RESULTS_VERSION + 1)
+    assert spec_key(QuantSpec()) != before
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        ExperimentSpec(kind="lipschitz", data=DATA),
+        ExperimentSpec(kind="lipschitz", model=MODEL),
+        dataclasses.replace(EXPERIMENT, crafted_on=Craft(model=ModelSpec(), quant=QuantSpec())),
+    ],
+)
+def test_only_resolved_specifications_have_a_key(spec):
+    with pytest.raises(SpecError, match="no fingerprint"):
+        spec_key(spec)
+
+
+@pytest.mark.parametrize(
+    ("kind", "settings", "message"),
+    [
+        (DataSpec, {"split": "dev"}, "split must be one of train, test; got 'dev'"),
+        (DataSpec, {"n_samples": 0}, "n_samples must be at least 1; got 0"),
+        (DataSpec, {"image_size": 4}, "got 4"),
+        (DataSpec, {"name": ""}, "name is empty"),
+        (ModelSpec, {"id": "resnet20"}, "DATASET/ARCH/WEIGHTS"),
+        (ModelSpec, {"std": (0.0, 1.0, 1.0)}, "std must be positive"),
+        (ModelSpec, {"classes": 1}, "at least 2 classes; got 1"),
+        (QuantSpec, {"weight_bits": 1}, "weight_bits must be 2 to 8, or 32"),
+        (QuantSpec, {"act_bits": 9}, "act_bits must be 1 to 8, or 32"),
+        (QuantSpec, {"percentile": 50.0}, "percentile"),
+        (QuantSpec, {"ranges": "guess"}, "got 'guess'"),
+        (AttackSpec, {"name": "magic"}, "attack must be one of"),
+        (AttackSpec, {"epsilons": (8.0,)}, "write 8/255, not 8"),
+        (AttackSpec, {"epsilons": (-0.1,)}, "0 or more"),
+        (AttackSpec, {"epsilons": (float("nan"),)}, "finite"),
+        (AttackSpec, {"epsilons": ()}, "at least one epsilon"),
+        (AttackSpec, {"steps": 0}, "steps must be at least 1; got 0"),
+        (AttackSpec, {"alpha": 0.0}, "alpha must be positive"),
+        (DefenseSpec, {"beta": float("inf")}, "finite"),
+        (ExperimentSpec, {"kind": "guess"}, "got 'guess'"),
+    ],
+)
+def test_what_cannot_be_computed_is_refused_with_the_value_given(kind, settings, message):
+    with pytest.raises(SpecError) as caught:
+        kind(**settings)
+    assert message in str(caught.value)
+
+
+def test_specifications_need_the_standard_library_alone():
+    code = (
+        "import sys, dqviz.specs; print({'torch','numpy','pandas','streamlit'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"

@@ -1,0 +1,155 @@
+"""The engine's view of dask.distributed: tasks sent, dropped and ended; what happens, as events.
+
+Nothing else but `host` and `worker` knows that dask.distributed is there.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import logging
+import os
+import signal
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from dqviz.specs import ExperimentSpec
+
+from .host_process import HostProcess
+from .worker import TOPIC, Outcome, compute
+
+CONNECT_SECONDS = 15.0
+
+Task = Callable[[ExperimentSpec, str], Outcome]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Event:
+    """Something that happened: `started`, `progress`, `stopped`, `finished`, `lost` or `ended`.
+
+    `task` names the task (none for `ended`, the end of the whole cluster). `finished` carries the
+    outcome, `lost` the reason in `text`, `progress` a share and a text.
+    """
+
+    what: str
+    source: object
+    task: str = ""
+    fraction: float = 0.0
+    text: str = ""
+    outcome: Outcome | None = None
+
+
+class Cluster:
+    """A connection to workers: those of a host process of our own, or of a running scheduler.
+
+    Args:
+        post: called with every event, from any thread.
+        scheduler: the address of a running dask.distributed scheduler, or None for our own workers.
+        task: what a worker calls, with the specification and the task's name.
+
+    Raises:
+        ExperimentError, OSError: if there is nothing to connect to.
+    """
+
+    def __init__(
+        self,
+        post: Callable[[Event], None],
+        *,
+        scheduler: str | None = None,
+        task: Task = compute,
+    ) -> None:
+        from distributed import Client
+
+        for name in ("distributed", "tornado"):  # what they say of a lost worker, the engine says
+            logging.getLogger(name).setLevel(logging.CRITICAL)
+        self._post = post
+        self._task = task
+        self._lock = threading.Lock()
+        self._running: dict[str, dict[str, Any]] = {}
+        self._futures: dict[str, Any] = {}
+        self._host = HostProcess(on_end=self._ended) if scheduler is None else None
+        try:
+            address = scheduler if self._host is None else self._host.address()
+            self._client = Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
+            self._client.subscribe_topic(TOPIC, self._told)
+        except BaseException:
+            if self._host is not None:
+                self._host.stop()
+            raise
+
+    @property
+    def host_pid(self) -> int | None:
+        """The number of our own host process, if there is one."""
+        return None if self._host is None else self._host.pid
+
+    def send(self, task: str, spec: ExperimentSpec, *, lane: str) -> None:
+        """Queues a task. With our own workers, `lane` chooses the one that runs it."""
+        resources = {lane: 1} if self._host is not None else None
+        future = self._client.submit(
+            self._task, spec, task, key=task, resources=resources, pure=False, retries=0
+        )
+        self._futures[task] = future
+        future.add_done_callback(self._done)
+
+    def drop(self, task: str) -> None:
+        """Takes a task from the queue, and tells the worker that runs it to stop."""
+        future = self._futures.pop(task, None)
+        if future is not None:
+            future.cancel()
+
+    def is_running(self, task: str) -> bool:
+        """Whether a worker has begun the task and not yet stopped."""
+        with self._lock:
+            return task in self._running
+
+    def end_worker(self, task: str) -> None:
+        """Ends the process that runs a task; another takes its place."""
+        with self._lock:
+            message = self._running.pop(task, None)
+        if message is None:
+            return
+        if self._host is None:
+            self._client.restart_workers([message["worker"]], timeout=CONNECT_SECONDS)
+        else:
+            with contextlib.suppress(OSError):
+                os.kill(message["pid"], getattr(signal, "SIGKILL", signal.SIGTERM))
+
+    def is_alive(self) -> bool:
+        """Whether the connection stands or is being made again."""
+        return self._client.status in ("running", "connecting")
+
+    def close(self) -> None:
+        """Ends the connection, and our own workers."""
+        self._futures.clear()
+        with contextlib.suppress(Exception):  # it may be gone already
+            self._client.close(timeout=1)
+        if self._host is not None:
+            self._host.stop()
+
+    def _ended(self) -> None:
+        self._post(Event(what="ended", source=self))
+
+    def _told(self, stamped: tuple[float, dict[str, Any]]) -> None:
+        message = stamped[1]
+        task, what = message["task"], message["event"]
+        with self._lock:
+            if what == "started":
+                self._running[task] = message
+            elif what == "stopped":
+                self._running.pop(task, None)
+        fraction, text = message.get("fraction", 0.0), message.get("text", "")
+        self._post(Event(what=what, source=self, task=task, fraction=fraction, text=text))
+
+    def _done(self, future: Any) -> None:
+        task = str(future.key)
+        try:
+            outcome = future.result()
+        except BaseException as error:  # a cancelled task is one too, and is no Exception
+            if self._futures.pop(task, None) is not None:  # nobody dropped it: the worker is lost
+                with self._lock:
+                    self._running.pop(task, None)
+                self._post(Event(what="lost", source=self, task=task, text=type(error).__name__))
+            return
+        self._futures.pop(task, None)
+        self._post(Event(what="finished", source=self, task=task, outcome=outcome))

@@ -1,0 +1,66 @@
+"""What an experiment gives back: a tidy table, one row a number, and arrays for pictures."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+COLUMNS = (
+    "model",
+    "weights",
+    "weight_bits",
+    "act_bits",
+    "attack",
+    "epsilon",
+    "layer",
+    "depth",
+    "metric",
+    "statistic",
+    "value",
+    "clean_accuracy",
+    "clean_accuracy_full",
+    "data",
+    "n_samples",
+    "seed",
+    "crafted_on",
+    "calibration",
+    "version",
+)
+"""The columns of every table, in order. `epsilon` is in pixel units, 32 bits are full precision,
+`clean_accuracy_full` is that of the same network at full precision on the same images."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Result:
+    """The numbers of one specification.
+
+    `table` has the columns `COLUMNS` and whatever the kind of experiment adds after them. `arrays`
+    holds pictures by name (float32, said by the experiment that makes them). `notes` are sentences
+    a reader needs, such as where the calibration came from.
+    """
+
+    table: pd.DataFrame
+    arrays: Mapping[str, np.ndarray]
+    notes: tuple[str, ...]
+    spec_key: str
+    version: str
+
+    @property
+    def nbytes(self) -> int:
+        """About how many bytes of memory the result takes."""
+        table = int(self.table.memory_usage(deep=True, index=False).sum())
+        return table + sum(array.nbytes for array in self.arrays.values())
+
+
+def make_table(rows: Iterable[Mapping[str, Any]], extra: tuple[str, ...] = ()) -> pd.DataFrame:
+    """A table with `COLUMNS`, then `extra`, from one mapping a row.
+
+    A column that no row fills is there all the same, so that every export has the same header.
+    """
+    table = pd.DataFrame(list(rows), columns=[*COLUMNS, *extra])
+    numbers = ("epsilon", "value", "clean_accuracy", "clean_accuracy_full")
+    return table.astype(dict.fromkeys(numbers, "float64"))

@@ -13,23 +13,49 @@ from dqviz.models.errors import ModelError
 
 if TYPE_CHECKING:
     from dqviz.models.catalog import architectures, build, image_size
+    from dqviz.models.checkpoints import load_checkpoint
+    from dqviz.models.graph import UnsupportedOperation
+    from dqviz.models.loading import (
+        ModelInfo,
+        list_models,
+        load_model,
+        model_info,
+        resolve_model,
+        save_network,
+    )
     from dqviz.models.normalize import Classifier, Normalize
 
 __all__ = [
     "Classifier",
     "ModelError",
+    "ModelInfo",
     "Normalize",
+    "UnsupportedOperation",
     "architectures",
     "build",
     "image_size",
+    "list_models",
+    "load_checkpoint",
+    "load_model",
+    "model_info",
+    "resolve_model",
+    "save_network",
 ]
 
 _NEEDS_TORCH = {
     "Classifier": "normalize",
+    "ModelInfo": "loading",
     "Normalize": "normalize",
+    "UnsupportedOperation": "graph",
     "architectures": "catalog",
     "build": "catalog",
     "image_size": "catalog",
+    "list_models": "loading",
+    "load_checkpoint": "checkpoints",
+    "load_model": "loading",
+    "model_info": "loading",
+    "resolve_model": "loading",
+    "save_network": "loading",
 }
 
 

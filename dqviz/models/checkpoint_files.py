@@ -1,0 +1,193 @@
+"""Reads a file of weights without ever running what is in it.
+
+Two formats: safetensors (https://github.com/huggingface/safetensors), and PyTorch files through
+`torch.load(weights_only=True)`. A pickle that names anything but tensors is refused; what it names
+is found by reading its instructions, never by following them.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import pickle
+import pickletools
+import re
+import warnings
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import safetensors
+import safetensors.torch
+import torch
+
+from dqviz.models.errors import ModelError
+
+MAX_BYTES = 8 * 1024**3
+EXPECTED = "expected a safetensors file, or weights saved by torch.save(model.state_dict(), FILE)"
+
+_HARMLESS = re.compile(
+    r"torch\._utils\._rebuild_\w+|torch\.\w+Storage|torch\.storage\.\w+|torch\.Size|torch\.device"
+    r"|torch\.[a-z]+\d+|torch\._tensor\._rebuild_from_type_v2|torch\.nn\.parameter\.Parameter"
+    r"|torch\.serialization\._get_layout|collections\.(OrderedDict|Counter)|_codecs\.encode"
+)
+_MAX_OPCODES = 2_000_000
+_PICKLES_IN_A_LEGACY_FILE = 5
+
+
+def read_checkpoint_file(path: str | os.PathLike[str]) -> Any:
+    """The content of a checkpoint: for safetensors a dict of tensors, else what was saved.
+
+    Raises:
+        ModelError: if the file cannot be read, holds code, is damaged or is something else.
+    """
+    return parse_checkpoint(read_bytes(path), name=str(path))
+
+
+def read_bytes(path: str | os.PathLike[str]) -> bytes:
+    """The bytes of a file that may be a checkpoint.
+
+    Raises:
+        ModelError: if it does not exist, is a folder, is empty or has more than 8 GiB.
+    """
+    file = Path(path)
+    try:
+        if file.is_dir():
+            raise ModelError(f"{file} is a folder; name the file of weights in it")
+        if not file.is_file():
+            raise ModelError(f"there is no file {file}")
+        size = file.stat().st_size
+        if size > MAX_BYTES:
+            raise ModelError(f"{file} has {size:,} bytes; at most {MAX_BYTES:,} are read")
+        return file.read_bytes()
+    except (OSError, ValueError) as error:
+        if isinstance(error, ModelError):
+            raise
+        raise ModelError(f"{str(file)!r} cannot be read: {error}") from error
+
+
+def parse_checkpoint(data: bytes, *, name: str) -> Any:
+    """The content of a checkpoint's bytes; `name` stands in the messages.
+
+    Raises:
+        ModelError: if they hold code, are damaged or are something else.
+    """
+    if not data:
+        raise ModelError(f"{name} is empty (0 bytes); {EXPECTED}")
+    if data.startswith(b"PK\x03\x04"):
+        return _parse_torch(data, _pickle_in_zip(data, name), name)
+    if data.startswith(b"\x80"):
+        return _parse_torch(data, data, name)
+    if data[8:9] == b"{" or name.endswith(".safetensors"):
+        return parse_safetensors(data, name=name)
+    raise ModelError(f"{name} is not a checkpoint: it begins with {data[:12]!r}; {EXPECTED}")
+
+
+def parse_safetensors(data: bytes, *, name: str) -> dict[str, torch.Tensor]:
+    """The tensors of a safetensors file.
+
+    Raises:
+        ModelError: if the bytes are not such a file, or are damaged.
+    """
+    header = int.from_bytes(data[:8], "little")
+    if header > len(data) - 8:
+        raise ModelError(
+            f"{name} is not a safetensors file, or is truncated: its header should have "
+            f"{header:,} bytes, the file has {len(data):,}"
+        )
+    try:
+        tensors: dict[str, torch.Tensor] = safetensors.torch.load(data)
+    except (safetensors.SafetensorError, ValueError, KeyError, TypeError, RuntimeError) as error:
+        raise ModelError(
+            f"{name} is not a safetensors file, or is truncated: {_first_line(error)}"
+        ) from error
+    return tensors
+
+
+def _pickle_in_zip(data: bytes, name: str) -> bytes:
+    """The pickle inside the archive that torch.save writes."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            entries = {entry.filename: entry.file_size for entry in archive.infolist()}
+            # torch.save never compresses, so nothing expands unless someone wants it to
+            if sum(entries.values()) > 2 * len(data) + 2**20:
+                raise ModelError(
+                    f"{name} is refused: its {len(data):,} bytes would expand to "
+                    f"{sum(entries.values()):,}"
+                )
+            if any(entry.endswith("/constants.pkl") or "/code/" in entry for entry in entries):
+                raise ModelError(
+                    f"{name} holds code (a TorchScript or exported program) and was not run; "
+                    f"{EXPECTED}"
+                )
+            pickles = [entry for entry in entries if entry.rpartition("/")[2] == "data.pkl"]
+            if not pickles:
+                raise ModelError(f"{name} is a zip archive without weights of PyTorch; {EXPECTED}")
+            return archive.read(pickles[0])
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, OSError) as error:
+        raise ModelError(f"{name} is truncated or damaged: {_first_line(error)}") from error
+
+
+def _parse_torch(data: bytes, pickled: bytes, name: str) -> Any:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of an unusual pickle protocol; it is refused anyway
+            return torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        named = sorted({item for item in pickled_names(pickled) if not _HARMLESS.fullmatch(item)})
+        if named:
+            more = f" and {len(named) - 5} more" if len(named) > 5 else ""
+            raise ModelError(
+                f"{name} holds code and was not run: besides tensors its pickle names "
+                f"{', '.join(named[:5])}{more}; {EXPECTED}"
+            ) from None
+        raise ModelError(
+            f"{name} is not a file of weights, or is damaged: {_torch_reason(error)}; {EXPECTED}"
+        ) from None
+    except Exception as error:  # a damaged file can make torch.load raise nearly anything
+        raise ModelError(
+            f"{name} is truncated or damaged, or no file of weights: {_first_line(error)}"
+        ) from error
+
+
+def pickled_names(data: bytes) -> Iterator[str]:
+    """Every `module.name` that the pickles at the start of `data` would import, found by reading.
+
+    Files of old PyTorch versions hold five pickles one after the other, and then raw numbers.
+    """
+    stream = io.BytesIO(data)
+    texts: list[str] = []
+    memo: dict[Any, str] = {}
+    read = 0
+    try:
+        for _ in range(_PICKLES_IN_A_LEGACY_FILE):
+            for opcode, argument, _position in pickletools.genops(stream):
+                read += 1
+                if read > _MAX_OPCODES:
+                    return
+                if opcode.name in ("GLOBAL", "INST"):
+                    yield str(argument).replace(" ", ".")
+                elif opcode.name == "STACK_GLOBAL" and len(texts) >= 2:
+                    yield ".".join(texts[-2:])
+                elif opcode.name == "MEMOIZE":
+                    memo[len(memo)] = texts[-1] if texts else ""
+                elif opcode.name in ("PUT", "BINPUT", "LONG_BINPUT"):
+                    memo[argument] = texts[-1] if texts else ""
+                elif opcode.name in ("GET", "BINGET", "LONG_BINGET"):
+                    texts.append(memo.get(argument, ""))
+                elif isinstance(argument, str):
+                    texts.append(argument)
+    except Exception:  # not a pickle from here on: what was found stands
+        return
+
+
+def _torch_reason(error: Exception) -> str:
+    """The part of torch's long message that says what was wrong."""
+    found = re.search(r"WeightsUnpickler error: (.+)", str(error))
+    return found[1].strip() if found else _first_line(error)
+
+
+def _first_line(error: Exception) -> str:
+    text = str(error).strip()
+    return text.splitlines()[0] if text else type(error).__name__

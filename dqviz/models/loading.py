@@ -1,0 +1,226 @@
+"""Networks by id, DATASET/ARCH/WEIGHTS: what there is, what is known of it, and its loading."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import hashlib
+import os
+from pathlib import Path
+
+import safetensors.torch
+
+from dqviz import cards
+from dqviz.models import published
+from dqviz.models.catalog import architectures, image_size, make_network
+from dqviz.models.checkpoint_files import parse_safetensors
+from dqviz.models.checkpoints import (
+    check_normalisation,
+    finish,
+    load_checkpoint,
+    load_state,
+    take_normalisation,
+    unwrap,
+)
+from dqviz.models.errors import ModelError
+from dqviz.models.normalize import Classifier
+from dqviz.specs import ModelSpec
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ModelInfo:
+    """What is known of a network without loading it.
+
+    `image_size` is the side in pixels of its images, `classes` the names in the order of the
+    logits. `shipped` networks come with the package; others are downloaded or read from a file.
+    """
+
+    id: str
+    arch: str
+    dataset: str
+    image_size: int
+    classes: tuple[str, ...]
+    shipped: bool
+
+
+def list_models() -> tuple[ModelInfo, ...]:
+    """Every network that `load_model` knows: the shipped ones first, then torchvision's."""
+    shipped = [_shipped_info(id) for id in cards.shipped_ids()]
+    return (*shipped, *(_published_info(arch, name) for arch, name in _published_pairs()))
+
+
+def model_info(spec: ModelSpec) -> ModelInfo:
+    """What is known of the network that a specification names, without reading its weights.
+
+    Raises:
+        ModelError: if there is no such network, or its classes or architecture are not said.
+    """
+    if spec.checkpoint is not None:
+        return _checkpoint_info(spec, spec.checkpoint)
+    dataset, arch, weights = _split_id(spec.id)
+    if spec.id in cards.shipped_ids():
+        return _shipped_info(spec.id)
+    if dataset == published.DATASET:
+        return _published_info(arch, weights)
+    raise _unknown(spec.id)
+
+
+def load_model(id: str) -> Classifier:
+    """The network of that id; in eval mode, its parameters frozen.
+
+    Images (N, 3, H, W) in [0, 1] in, logits (N, classes) out.
+
+    Raises:
+        ModelError: if there is none, or its weights cannot be had or do not match their hash.
+    """
+    dataset, arch, weights = _split_id(id)
+    if id in cards.shipped_ids():
+        return _load_shipped(id)
+    if dataset == published.DATASET:
+        return published.load_published(arch, weights)
+    raise _unknown(id)
+
+
+def resolve_model(spec: ModelSpec) -> Classifier:
+    """The network that a specification names, by its id or from its checkpoint.
+
+    Raises:
+        ModelError: as `load_model` and `load_checkpoint` do.
+    """
+    if spec.checkpoint is None:
+        return load_model(spec.id)
+    return load_checkpoint(
+        spec.checkpoint, arch=spec.arch, classes=spec.classes, mean=spec.mean, std=spec.std
+    )
+
+
+def save_network(
+    network: Classifier, card: cards.Card, folder: str | os.PathLike[str]
+) -> cards.Card:
+    """Writes the weights and the card of a network as they are shipped; returns the card.
+
+    The card's `file` and `sha256` are filled in; its id gives the files' name. The normalisation
+    is the card's, which must be the network's own.
+
+    Raises:
+        ModelError: if the card has no id, or its normalisation is not the network's.
+    """
+    held = (network.normalize.mean.flatten().tolist(), network.normalize.std.flatten().tolist())
+    for ours, theirs in zip((card.mean, card.std), held, strict=True):
+        if len(ours) != len(theirs) or any(
+            abs(a - b) > 1e-6 for a, b in zip(ours, theirs, strict=True)
+        ):
+            raise ModelError(f"the card's normalisation {ours} is not the network's, {theirs}")
+    if not card.id:
+        raise ModelError("a card needs an id to be saved under; got an empty one")
+    state = {key: tensor.contiguous().cpu() for key, tensor in network.net.state_dict().items()}
+    data = safetensors.torch.save(state)
+    file_name = f"{cards.file_stem(card.id)}.safetensors"
+    complete = dataclasses.replace(card, file=file_name, sha256=hashlib.sha256(data).hexdigest())
+    target = Path(folder)
+    target.mkdir(parents=True, exist_ok=True)
+    partial = target / f".{file_name}.{os.getpid()}.partial"
+    partial.write_bytes(data)
+    partial.replace(target / file_name)
+    cards.write_card(complete, target / f"{cards.file_stem(card.id)}.json")
+    return complete
+
+
+def _load_shipped(id: str) -> Classifier:
+    card = _card(id)
+    try:
+        data = cards.weights_folder().joinpath(card.file).read_bytes()
+    except OSError as error:
+        raise ModelError(f"the weights of {id} cannot be read: {error}") from error
+    received = hashlib.sha256(data).hexdigest()
+    if received != card.sha256:
+        raise ModelError(
+            f"{card.file} is not what its card describes: its SHA-256 is {received}, "
+            f"expected {card.sha256}; install the package again"
+        )
+    tensors = unwrap(parse_safetensors(data, name=card.file), name=card.file)
+    take_normalisation(tensors)
+    network = make_network(card.arch, len(card.classes))
+    load_state(network, tensors, classes=len(card.classes), name=card.file)
+    mean, std = check_normalisation(card.mean, card.std, name=card.file)
+    return finish(network, mean=mean, std=std)
+
+
+def _card(id: str) -> cards.Card:
+    try:
+        return cards.load_card(id)
+    except cards.CardError as error:
+        raise ModelError(str(error)) from error
+
+
+def _shipped_info(id: str) -> ModelInfo:
+    card = _card(id)
+    return ModelInfo(
+        id=id,
+        arch=card.arch,
+        dataset=card.dataset,
+        image_size=card.image_size,
+        classes=card.classes,
+        shipped=True,
+    )
+
+
+def _published_pairs() -> list[tuple[str, str]]:
+    return [(arch, name) for arch in architectures() for name in published.published_names(arch)]
+
+
+def _published_info(arch: str, name: str) -> ModelInfo:
+    weights = published.find_weights(arch, name)
+    return ModelInfo(
+        id=f"{published.DATASET}/{arch}/{name}",
+        arch=arch,
+        dataset=published.DATASET,
+        image_size=published.evaluated_size(weights),
+        classes=published.class_names(weights),
+        shipped=False,
+    )
+
+
+def _checkpoint_info(spec: ModelSpec, path: str) -> ModelInfo:
+    try:
+        card = cards.card_beside(path)
+    except cards.CardError as error:
+        raise ModelError(str(error)) from error
+    arch = spec.arch or (card.arch if card else None)
+    count = spec.classes or (len(card.classes) if card else None)
+    if arch is None or count is None:
+        raise ModelError(
+            f"{path}: say the architecture and the number of classes; got arch={spec.arch!r}, "
+            f"classes={spec.classes!r}, and no card beside the file"
+        )
+    named = card is not None and len(card.classes) == count and card.arch == arch
+    return ModelInfo(
+        id=spec.id,
+        arch=arch,
+        dataset=card.dataset if card else "",
+        image_size=card.image_size if card and named else image_size(arch),
+        classes=card.classes if card and named else tuple(str(index) for index in range(count)),
+        shipped=False,
+    )
+
+
+def _split_id(id: str) -> tuple[str, str, str]:
+    parts = id.split("/")
+    if len(parts) != 3 or not all(parts):
+        raise ModelError(
+            "a network's id has three parts, DATASET/ARCH/WEIGHTS, such as "
+            f"streetdigits/resnet20/vanilla; got {id!r}"
+        )
+    return parts[0], parts[1], parts[2]
+
+
+def _unknown(id: str) -> ModelError:
+    shipped = cards.shipped_ids()
+    example = f"{published.DATASET}/resnet18/IMAGENET1K_V1"
+    close = difflib.get_close_matches(id, shipped, n=3, cutoff=0.5)
+    return ModelError(
+        f"no network has the id {id!r}; "
+        + (f"close to it: {', '.join(close)}; " if close else "")
+        + f"with the package come {', '.join(shipped) or 'none'}, torchvision's are named like "
+        f"{example}"
+    )

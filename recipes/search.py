@@ -12,12 +12,23 @@ import dataclasses
 import sys
 from pathlib import Path
 
+import pandas as pd
+import torch
+from dqviz.attacks import FGSM
+from safetensors.torch import load_file, save_file
+
+from dqviz.data import load_data
 from dqviz.defense.recipe import Recipe, read_recipe
+from dqviz.defense.train import train_network
+from dqviz.measure import accuracy, amplification, layer_norms
+from dqviz.models import build
+from dqviz.models.normalize import Classifier
 from dqviz.specs import DefenseSpec
 
 HERE = Path(__file__).parent
 EPOCHS = {"cifar10": 3, "streetdigits": 2}
 HOLD_OUT = 5000
+ATTACKED = 1000
 VANILLA = (
     {"weight_decay": 5e-4},
     {"weight_decay": 1e-4},
@@ -45,11 +56,6 @@ def candidates(dataset: str) -> dict[str, Recipe]:
 
 def train(dataset: str, folder: Path, first: int, last: int) -> None:
     """Train candidates number `first` to `last` (from 0), leaving those that are finished."""
-    from safetensors.torch import save_file
-
-    from dqviz.data import load_data
-    from dqviz.defense.train import train_network
-
     runs = candidates(dataset)
     data = load_data(next(iter(runs.values())).data)
     for name, recipe in list(runs.items())[first : last + 1]:
@@ -65,6 +71,80 @@ def train(dataset: str, folder: Path, first: int, last: int) -> None:
         save_file(model.state_dict(), done)
 
 
+def table(dataset: str, folder: Path) -> None:
+    """Measure every finished candidate on the held-out images, choose, and write the table."""
+    runs = candidates(dataset)
+    data = load_data(next(iter(runs.values())).data)
+    images, labels = data.images[-HOLD_OUT:], data.labels[-HOLD_OUT:]
+    rows = []
+    for name, recipe in runs.items():
+        model = Classifier(
+            build(recipe.arch, len(data.classes)), mean=recipe.mean, std=recipe.std
+        ).eval()
+        model.load_state_dict(load_file(folder / f"{name}.safetensors"))
+        described = {
+            "run": name,
+            "arm": recipe.defense.arm,
+            "beta": recipe.defense.beta,
+            "weight_decay": recipe.weight_decay,
+            "learning_rate": recipe.learning_rate,
+            "epochs": recipe.epochs,
+        }
+        rows.append({**described, **measure(model.requires_grad_(False), images, labels)})
+        print(rows[-1], flush=True)
+    frame = choose(pd.DataFrame(rows))
+    frame.to_csv(HERE / f"search-{dataset}.csv", index=False, float_format="%.6g")
+    print(frame.to_string(index=False))
+
+
+def measure(model: torch.nn.Module, images: torch.Tensor, labels: torch.Tensor) -> dict[str, float]:
+    """Clean accuracy on all images; amplification on the first thousand of them."""
+    clean = accuracy(model, images, labels)
+    some, theirs = images[:ATTACKED], labels[:ATTACKED]
+    attack = FGSM(model, eps=1 / 255)
+    batches = zip(some.split(100), theirs.split(100), strict=True)
+    adversarial = torch.cat([attack(batch, labels) for batch, labels in batches])
+    profile = amplification(model, some, adversarial)
+    last = max(row.depth for row in profile if row.layer != "logits")
+    found = {
+        (row.layer == "logits", row.metric): row.value
+        for row in profile
+        if row.statistic == "median" and (row.layer == "logits" or row.depth == last)
+    }
+    norms = [
+        row.value
+        for row in layer_norms(model, (3, 32, 32))
+        if (row.metric, row.statistic) == ("operator_norm_folded", "upper")
+    ]
+    return {
+        "clean_accuracy": clean.value,
+        "clean_low": clean.low,
+        "clean_high": clean.high,
+        "robust_accuracy_fgsm_1_255": accuracy(model, adversarial, theirs).value,
+        "amplification_last_layer": found[False, "amplification"],
+        "amplification_logits": found[True, "amplification"],
+        "relative_distance_last_layer": found[False, "relative_distance"],
+        "largest_folded_norm": max(norms),
+    }
+
+
+def choose(frame: pd.DataFrame) -> pd.DataFrame:
+    """The table with the columns `eligible` and `chosen`, by the rule of SEARCH.md."""
+    vanilla = frame[frame.arm == "none"]
+    best = vanilla.loc[vanilla.clean_accuracy.idxmax()]
+    penalties = frame[frame.arm != "none"]
+    eligible = penalties[penalties.clean_accuracy >= best.clean_accuracy - 0.01]
+    if eligible.empty:
+        taken = penalties.clean_accuracy.idxmax()
+    else:
+        least = eligible.amplification_last_layer.min()
+        near = eligible[eligible.amplification_last_layer < least * 1.02]
+        taken = near.beta.idxmin()
+    marked = frame.assign(eligible=frame.index.isin(eligible.index), chosen=False)
+    marked.loc[[best.name, taken], "chosen"] = True
+    return marked
+
+
 if __name__ == "__main__":
     dataset, what = sys.argv[1:3]
     folder = Path("runs") / f"search-{dataset}"
@@ -72,3 +152,7 @@ if __name__ == "__main__":
     if what == "train":
         first, last = (int(text) for text in sys.argv[3:5] or ("0", "99"))
         train(dataset, folder, first, last)
+    elif what == "table":
+        table(dataset, folder)
+    else:
+        sys.exit(f"say train or table; got {what!r}")

@@ -11,6 +11,8 @@ from dqviz.specs import RANGES
 
 _CANDIDATES = 128
 """Fractions of an end of the range that the mean-square search tries."""
+_COARSE = 24
+"""The same for each of two ends that are tried together."""
 
 
 def choose_range(
@@ -82,21 +84,26 @@ def _quantile(histogram: Histogram, share: float) -> float:
 def _least_squares(
     histogram: Histogram, whole: tuple[float, float], bits: int
 ) -> tuple[float, float]:
-    """Search one end after the other, twice where the range has two signs."""
-    fractions = np.arange(1, _CANDIDATES + 1) / _CANDIDATES
+    """Search one end after the other, from the best pair where the range has two signs."""
     low, high = whole
-    for _ in range(2 if low < 0 < high else 1):
-        if whole[1] > 0:
-            errors = squared_errors(
-                histogram, np.full_like(fractions, low), whole[1] * fractions, bits
-            )
-            high = whole[1] * float(fractions[errors.argmin()])
-        if whole[0] < 0:
-            errors = squared_errors(
-                histogram, whole[0] * fractions, np.full_like(fractions, high), bits
-            )
-            low = whole[0] * float(fractions[errors.argmin()])
+    if low < 0 < high:
+        low, high = _best_pair(histogram, whole, bits)
+    fractions = np.arange(1, _CANDIDATES + 1) / _CANDIDATES
+    if whole[1] > 0:
+        ends = whole[1] * fractions
+        high = float(ends[squared_errors(histogram, np.full_like(ends, low), ends, bits).argmin()])
+    if whole[0] < 0:
+        ends = whole[0] * fractions
+        low = float(ends[squared_errors(histogram, ends, np.full_like(ends, high), bits).argmin()])
     return low, high
+
+
+def _best_pair(histogram: Histogram, whole: tuple[float, float], bits: int) -> tuple[float, float]:
+    """Both ends at once on a coarse grid: the zero point is whole, so the ends are not apart."""
+    fractions = np.arange(1, _COARSE + 1) / _COARSE
+    lows, highs = (g.ravel() for g in np.meshgrid(whole[0] * fractions, whole[1] * fractions))
+    best = squared_errors(histogram, lows, highs, bits).argmin()
+    return float(lows[best]), float(highs[best])
 
 
 def squared_errors(

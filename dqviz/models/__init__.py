@@ -1,7 +1,7 @@
 """Networks by name: architectures, published and shipped weights, checkpoints from outside.
 
-Everything that needs torch is loaded when it is first asked for, so that a page can take a
-network's fingerprint or catch a `ModelError` without it.
+Everything that needs torch is loaded when it is first asked for, so that `ModelError` can be had
+without it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
         load_model,
         model_info,
         resolve_model,
-        save_network,
     )
     from dqviz.models.normalize import Classifier, Normalize
 
@@ -39,7 +38,6 @@ __all__ = [
     "load_model",
     "model_info",
     "resolve_model",
-    "save_network",
 ]
 
 _NEEDS_TORCH = {
@@ -55,7 +53,6 @@ _NEEDS_TORCH = {
     "load_model": "loading",
     "model_info": "loading",
     "resolve_model": "loading",
-    "save_network": "loading",
 }
 
 

@@ -81,6 +81,8 @@ def parse_checkpoint(data: bytes, *, name: str) -> Any:
         return _parse_torch(data, data, name)
     if data[8:9] == b"{" or name.endswith(".safetensors"):
         return parse_safetensors(data, name=name)
+    if data.startswith(b"version https://git-lfs"):
+        raise ModelError(f"{name} is a pointer of Git LFS, not the file; fetch it: git lfs pull")
     raise ModelError(f"{name} is not a checkpoint: it begins with {data[:12]!r}; {EXPECTED}")
 
 

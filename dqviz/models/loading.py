@@ -5,10 +5,6 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import hashlib
-import os
-from pathlib import Path
-
-import safetensors.torch
 
 from dqviz import cards
 from dqviz.models import published
@@ -92,38 +88,6 @@ def resolve_model(spec: ModelSpec) -> Classifier:
     return load_checkpoint(
         spec.checkpoint, arch=spec.arch, classes=spec.classes, mean=spec.mean, std=spec.std
     )
-
-
-def save_network(
-    network: Classifier, card: cards.Card, folder: str | os.PathLike[str]
-) -> cards.Card:
-    """Writes the weights and the card of a network as they are shipped; returns the card.
-
-    The card's `file` and `sha256` are filled in; its id gives the files' name. The normalisation
-    is the card's, which must be the network's own.
-
-    Raises:
-        ModelError: if the card has no id, or its normalisation is not the network's.
-    """
-    held = (network.normalize.mean.flatten().tolist(), network.normalize.std.flatten().tolist())
-    for ours, theirs in zip((card.mean, card.std), held, strict=True):
-        if len(ours) != len(theirs) or any(
-            abs(a - b) > 1e-6 for a, b in zip(ours, theirs, strict=True)
-        ):
-            raise ModelError(f"the card's normalisation {ours} is not the network's, {theirs}")
-    if not card.id:
-        raise ModelError("a card needs an id to be saved under; got an empty one")
-    state = {key: tensor.contiguous().cpu() for key, tensor in network.net.state_dict().items()}
-    data = safetensors.torch.save(state)
-    file_name = f"{cards.file_stem(card.id)}.safetensors"
-    complete = dataclasses.replace(card, file=file_name, sha256=hashlib.sha256(data).hexdigest())
-    target = Path(folder)
-    target.mkdir(parents=True, exist_ok=True)
-    partial = target / f".{file_name}.{os.getpid()}.partial"
-    partial.write_bytes(data)
-    partial.replace(target / file_name)
-    cards.write_card(complete, target / f"{cards.file_stem(card.id)}.json")
-    return complete
 
 
 def _load_shipped(id: str) -> Classifier:

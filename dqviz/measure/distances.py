@@ -1,0 +1,93 @@
+"""How far two activations lie apart, sample by sample, relative to the clean one.
+
+With a the clean activation, a' the perturbed one and d = a' - a, all of one sample and one layer:
+
+    relative_distance          ||d||_2 / ||a||_2
+    relative_distance_centred  ||d||_2 / ||a - mean||_2, the mean over all the images measured
+    amplification              relative_distance over that of the normalised image
+
+The square of the first is the power of the perturbation over that of the signal. A zero denominator
+gives NaN, which the summaries count.
+"""
+
+from __future__ import annotations
+
+import torch
+
+
+def sample_rows(values: torch.Tensor, *, like: torch.Tensor | None = None) -> torch.Tensor:
+    """One row a sample, without a copy where the memory layout allows it.
+
+    Args:
+        values: (N, ...). A channels-last tensor keeps its order of memory, so rows of tensors of
+            one layout can be compared element by element.
+        like: a tensor whose layout `values` takes first.
+
+    Returns:
+        (N, elements of a sample).
+    """
+    if _is_channels_last(values if like is None else like):
+        return values.permute(0, 2, 3, 1).reshape(values.shape[0], -1)  # (N, H * W * C)
+    return values.reshape(values.shape[0], -1)
+
+
+def _is_channels_last(values: torch.Tensor) -> bool:
+    return (
+        values.dim() == 4
+        and not values.is_contiguous()
+        and values.is_contiguous(memory_format=torch.channels_last)
+    )
+
+
+def norms(values: torch.Tensor) -> torch.Tensor:
+    """The Euclidean norm of every sample: (N, ...) in, (N,) float64 out."""
+    lengths: torch.Tensor = torch.linalg.vector_norm(sample_rows(values), dim=1)
+    return lengths.double()
+
+
+def absolute_sums(values: torch.Tensor) -> torch.Tensor:
+    """The sum of absolute values of every sample: (N, ...) in, (N,) float64 out."""
+    return sample_rows(values).abs().sum(dim=1).double()
+
+
+def ratio(numerator: torch.Tensor, denominator: torch.Tensor) -> torch.Tensor:
+    """Element by element, NaN where the denominator is zero; float64."""
+    quotient = numerator.double() / denominator.double()
+    return torch.where(denominator == 0, torch.nan, quotient)
+
+
+def relative_distance(clean: torch.Tensor, perturbed: torch.Tensor) -> torch.Tensor:
+    """||a' - a|| / ||a|| of every sample: two tensors (N, ...) in, (N,) float64 out."""
+    return ratio(norms(perturbed - clean), norms(clean))
+
+
+def relative_distance_centred(
+    clean: torch.Tensor, perturbed: torch.Tensor, mean: torch.Tensor
+) -> torch.Tensor:
+    """||a' - a|| / ||a - mean|| of every sample.
+
+    Args:
+        clean: (N, ...).
+        perturbed: the same shape.
+        mean: one sample's shape; the mean of the clean activation over all the images measured.
+
+    Returns:
+        (N,) float64.
+    """
+    return ratio(norms(perturbed - clean), norms(clean - mean))
+
+
+def signal_to_noise_db(reference: torch.Tensor, quantized: torch.Tensor) -> torch.Tensor:
+    """SQNR: 10 log10(||a||^2 / ||a_q - a||^2) in decibel, of one and the same clean image.
+
+    Args:
+        reference: (N, ...), the activation in full precision.
+        quantized: the same shape, in the quantized network.
+
+    Returns:
+        (N,) float64; infinite where the two are equal, NaN where the reference is zero.
+    """
+    noise = norms(quantized - reference)
+    signal = norms(reference)
+    decibel = 20 * (signal / noise).log10()
+    return torch.where(signal == 0, torch.nan, decibel)

@@ -29,13 +29,10 @@ HERE = Path(__file__).parent
 EPOCHS = {"cifar10": 3, "streetdigits": 2}
 HOLD_OUT = 5000
 ATTACKED = 1000
-VANILLA = (
-    {"weight_decay": 5e-4},
-    {"weight_decay": 1e-4},
-    {"weight_decay": 1e-3},
-    {"weight_decay": 5e-4, "learning_rate": 0.1},
-)
-PENALTIES = (("folded", 1e-2), ("folded", 2e-3), ("raw", 2e-3), ("folded", 3e-2))
+VANILLA = (5e-4, 1e-4, 1e-3)
+"""Weight decays of the runs without a penalty."""
+PENALTIES = (("folded", 1e-2), ("folded", 2e-3), ("raw", 2e-3))
+"""Arm and beta of the runs with one."""
 
 
 def candidates(dataset: str) -> dict[str, Recipe]:
@@ -45,9 +42,9 @@ def candidates(dataset: str) -> dict[str, Recipe]:
         base, epochs=EPOCHS[dataset], warmup_epochs=0.75, hold_out=HOLD_OUT, defense=DefenseSpec()
     )
     runs = {}
-    for change in VANILLA:
-        recipe = dataclasses.replace(base, **change)
-        runs[f"vanilla-wd{recipe.weight_decay:g}-lr{recipe.learning_rate:g}"] = recipe
+    for weight_decay in VANILLA:
+        name = f"vanilla-wd{weight_decay:g}-lr{base.learning_rate:g}"
+        runs[name] = dataclasses.replace(base, weight_decay=weight_decay)
     for arm, beta in PENALTIES:
         defense = DefenseSpec(arm=arm, beta=beta)
         runs[f"dq-{arm}-{beta:g}"] = dataclasses.replace(base, defense=defense)

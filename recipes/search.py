@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pandas as pd
 import torch
-from dqviz.attacks import FGSM
 from safetensors.torch import load_file, save_file
 
+from dqviz.attacks import FGSM
 from dqviz.data import load_data
 from dqviz.defense.recipe import Recipe, read_recipe
 from dqviz.defense.train import train_network

@@ -1,0 +1,118 @@
+"""Axes shared by the charts: layers without overlapping names, logarithmic ticks, stacked panels."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from dqviz.charts.tidy import Curve, short_layers
+
+MOST_LABELS = 24
+LAYER_TITLE = "Layer (in order of execution)"
+
+
+def layer_axis(curves: Sequence[Curve], *, compact: bool = False) -> dict[str, Any]:
+    """The x axis of layers; by name where all curves share their layers, else by number."""
+    longest = max((c.layers for c in curves), key=len)
+    count = len(longest)
+    if same_layers(curves):
+        names = short_layers(longest)
+        marks: list[Any] = [names[i] for i in thinned(count, MOST_LABELS // (1 + compact))]
+        axis: dict[str, Any] = {"type": "category", "categoryarray": names, "tickangle": -55}
+    else:
+        marks = [i + 1 for i in thinned(count, MOST_LABELS // (1 + compact))]
+        axis = {"type": "linear", "tickformat": "d"}
+    first = 0 if same_layers(curves) else 1
+    return {
+        **axis,
+        "tickmode": "array",
+        "tickvals": marks,
+        "range": [first - 0.6, first + count - 0.4],
+        "title": {"text": LAYER_TITLE, "standoff": 8},
+        "automargin": True,
+        "showgrid": False,
+        "zeroline": False,
+    }
+
+
+def same_layers(curves: Sequence[Curve]) -> bool:
+    """Whether all curves run through layers of the same names."""
+    return len({c.layers for c in curves}) <= 1
+
+
+def layer_positions(curve: Curve, curves: Sequence[Curve]) -> list[Any]:
+    """Where the layers of one curve stand on `layer_axis(curves)`."""
+    if same_layers(curves):
+        return list(short_layers(curve.layers))
+    return list(range(1, len(curve.layers) + 1))
+
+
+def thinned(count: int, most: int) -> list[int]:
+    """At most about `most` of the numbers 0 to count-1, evenly, with the last one among them."""
+    step = max(1, math.ceil(count / most))
+    chosen = [i for i in range(0, count, step) if i + step <= count - 1]
+    return [*chosen, count - 1] if count else []
+
+
+def value_axis(title: str, values: Iterable[float], *, log: bool, **more: Any) -> dict[str, Any]:
+    """A y axis with its title (unit in brackets), its ticks and a range that holds `values`."""
+    finite = [v for v in values if math.isfinite(v)]
+    axis: dict[str, Any] = {"title": {"text": title}, "automargin": True, "zeroline": not log}
+    if not log:
+        return {**axis, "type": "linear", **more}
+    positive = [v for v in finite if v > 0] or [0.1, 1.0]
+    low, high = min(positive), max(positive)
+    pad = max((high / low) ** 0.06, 1.08)
+    low, high = low / pad, high * pad
+    ticks = log_ticks(low, high)
+    return {
+        **axis,
+        "type": "log",
+        "range": [math.log10(low), math.log10(high)],
+        "tickmode": "array",
+        "tickvals": ticks,
+        "ticktext": [f"{t:.3g}" for t in ticks],
+        **more,
+    }
+
+
+def log_ticks(low: float, high: float) -> list[float]:
+    """Round numbers between two positive ones: as many as a logarithmic axis can carry."""
+    decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    steps = (1, 2, 5) if math.log10(high / low) < 3.5 else (1,)
+    if math.log10(high / low) < 0.5:
+        steps = (1, 1.5, 2, 3, 4, 5, 6, 8)  # type: ignore[assignment]
+    ticks = [float(f"{s * 10.0**d:.4g}") for d in decades for s in steps]
+    inside = [t for t in ticks if low <= t <= high]
+    return inside or [float(f"{low:.3g}"), float(f"{high:.3g}")]
+
+
+def drawable(values: Iterable[float], *, log: bool) -> list[float | None]:
+    """Values for a trace: None where there is nothing to draw on such an axis."""
+    return [v if math.isfinite(v) and (v > 0 or not log) else None for v in values]
+
+
+def stacked(heights: Sequence[float], *, gap: float = 0.06) -> list[list[float]]:
+    """The domains of panels one above the other, the first on top, in shares of the figure."""
+    free = 1 - gap * (len(heights) - 1)
+    domains, top = [], 1.0
+    for height in heights:
+        size = free * height / sum(heights)
+        domains.append([max(0.0, round(top - size, 6)), round(top, 6)])
+        top -= size + gap
+    return domains
+
+
+def note_annotation(note: str) -> list[dict[str, Any]]:
+    """A chart's note, right above the plot, as a list of at most one annotation."""
+    if not note:
+        return []
+    place = {"xref": "paper", "yref": "paper", "x": 0, "y": 1, "xanchor": "left"}
+    return [{**place, "yanchor": "bottom", "text": f"<i>{note}</i>", "showarrow": False}]
+
+
+def legend_above(note: str, height: int) -> dict[str, Any]:
+    """A horizontal legend above the plot, and above the note where there is one."""
+    shift = (26 if note else 6) / max(height - 120, 100)
+    return {"orientation": "h", "x": 0, "xanchor": "left", "y": 1 + shift, "yanchor": "bottom"}

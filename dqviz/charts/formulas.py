@@ -1,0 +1,51 @@
+"""The formula and the axis title of every metric that is drawn."""
+
+from __future__ import annotations
+
+D = r"a_\ell(x') - a_\ell(x)"
+
+FORMULAS = {
+    "relative_distance": rf"\frac{{\lVert {D} \rVert_2}}{{\lVert a_\ell(x) \rVert_2}}",
+    "relative_distance_centred": rf"\frac{{\lVert {D} \rVert_2}}"
+    r"{\lVert a_\ell(x) - \overline{a}_\ell \rVert_2},"
+    r"\quad \overline{a}_\ell = \text{mean over the images}",
+    "amplification": rf"\frac{{\lVert {D} \rVert_2 / \lVert a_\ell(x) \rVert_2}}"
+    r"{\lVert a_0(x') - a_0(x) \rVert_2 / \lVert a_0(x) \rVert_2},"
+    r"\quad a_0 = \text{the normalised image}",
+    "sqnr_db": r"10 \log_{10} \frac{\lVert a_\ell(x) \rVert_2^2}"
+    r"{\lVert a^{Q}_\ell(x) - a_\ell(x) \rVert_2^2}"
+    r"\quad \text{(quantized } a^Q \text{ against full precision } a \text{, same image)}",
+    "linear_gain": r"\frac{\lVert A_\ell d \rVert_2}{\lVert d \rVert_2}, \quad d = Q(u') - Q(u)",
+    "quantizer": r"t = u' - u,\quad f = \operatorname{frac}(|t|/s),\quad "
+    r"\widehat{\lVert Q(u') - Q(u) \rVert_2^2} = \sum_i t_i^2 + s^2 f_i (1 - f_i),\quad "
+    r"\text{gain} = \frac{\lVert Q(u') - Q(u) \rVert}{\lVert u' - u \rVert}",
+    "flips": r"\text{flip rate} = \frac{1}{m} \#\{i : \text{code}(u'_i) \ne \text{code}(u_i)\},"
+    r"\qquad \text{frozen codes: } Q(u) + \operatorname{clip}(u') - \operatorname{clip}(u)",
+    "failure": r"\text{AUC} = P(S_{\text{flipped}} > S_{\text{kept}}) + "
+    r"\tfrac{1}{2} P(S_{\text{flipped}} = S_{\text{kept}})",
+    "constants": r"\sigma_{\max}(W_{\text{out} \times \text{in} k^2}),\quad "
+    r"\lVert A \rVert_2 = \max_d \frac{\lVert A d \rVert_2}{\lVert d \rVert_2},\quad "
+    r"\lVert \operatorname{diag}(\gamma / \sigma) A \rVert_2",
+    "network": r"L = \sup_{x \ne y} \frac{\lVert f(x) - f(y) \rVert_2}{\lVert x - y \rVert_2},"
+    r"\quad \lVert J(x_0) \rVert_2 \le L \le \prod_\ell \lVert A_\ell \rVert_2 "
+    r"\text{ (sums over branches)}, \quad \text{margin} / L",
+    "singular": r"W = U \operatorname{diag}(\sigma_1 \ge \sigma_2 \ge \dots) V^\top,"
+    r"\quad W \text{ of shape out} \times \text{in} k^2",
+    "gain_bound": r"\frac{\lVert A_\ell d \rVert_2}{\lVert d \rVert_2} \le \lVert A_\ell \rVert_2",
+    "probability": r"p_c = \frac{e^{z_c}}{\sum_j e^{z_j}}",
+    "noise_map": r"\operatorname{mean}_{c} \, | a_\ell(x')_c - a_\ell(x)_c |",
+    "image": r"x' = x + \delta,\quad \lVert \delta \rVert \le \varepsilon,\quad x' \in [0, 1]",
+    "accuracy": r"\hat p = \frac{k}{n},\quad \frac{\hat p + \frac{z^2}{2n} \pm z "
+    r"\sqrt{\frac{\hat p (1 - \hat p)}{n} + \frac{z^2}{4 n^2}}}{1 + \frac{z^2}{n}},\quad z = 1.96",
+}
+
+TITLES = {
+    "relative_distance": "Relative distance ‖d‖₂ / ‖a‖₂ (ratio)",
+    "relative_distance_centred": "Centred relative distance (ratio)",
+    "amplification": "Amplification (times the image's)",
+    "sqnr_db": "Signal to quantization noise (dB)",
+    "linear_gain": "Gain of the layer (ratio)",
+    "bucket_flip_rate": "Codes changed (% of elements)",
+    "flip_contribution": "Flip contribution (ratio)",
+    "quantizer_gain": "Gain, out / in (ratio)",
+}

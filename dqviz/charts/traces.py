@@ -1,0 +1,115 @@
+"""Traces shared by the charts, as plain dictionaries: lines, bands and interval marks by layer."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from dqviz.charts.axes import drawable, layer_positions, same_layers
+from dqviz.charts.style import GREY, NetworkStyle, bits_dash, bits_marker, fade, network_styles
+from dqviz.charts.tidy import Curve, curve_names
+
+CONTROL_MARKERS = {"random_signs": "x-open", "gaussian": "cross-open", "other_image": "star-open"}
+BAND_OPACITY = 0.14
+SKIP = {"hoverinfo": "skip", "showlegend": False}
+
+
+def styles_of(curves: Sequence[Curve]) -> dict[str, NetworkStyle]:
+    """The style of each network among the curves."""
+    return network_styles(c.network for c in curves)
+
+
+def colour_of(curve: Curve, styles: dict[str, NetworkStyle]) -> str:
+    """The network's colour, or grey for a curve whose clean accuracy has collapsed."""
+    return GREY if curve.collapsed else styles[curve.network].colour
+
+
+def line_style(
+    curve: Curve, styles: dict[str, NetworkStyle], *, small: bool = False
+) -> dict[str, Any]:
+    """Line and marker of a curve: colour and marker by network, dash and filling by bits."""
+    colour = colour_of(curve, styles)
+    if curve.is_control:
+        marker = {"symbol": CONTROL_MARKERS[curve.attack], "size": 5, "color": colour}
+        return {"line": {"color": colour, "width": 1.2, "dash": "dot"}, "marker": marker}
+    symbol = bits_marker(styles[curve.network].marker, curve.weight_bits, curve.act_bits)
+    dash = bits_dash(curve.weight_bits, curve.act_bits)
+    many = small or len(curve.layers) > 40
+    marker = {"symbol": symbol, "size": 5 if many else 8, "color": colour}
+    return {"line": {"color": colour, "width": 2.2, "dash": dash}, "marker": marker}
+
+
+def curve_line(
+    curve: Curve,
+    curves: Sequence[Curve],
+    *,
+    name: str,
+    statistic: str,
+    log: bool,
+    style: dict[str, Any],
+    number: str = ".3g",
+) -> dict[str, Any]:
+    """The line of one curve, with the layers' names in its hover text where the axis lacks them."""
+    return {
+        "type": "scatter",
+        "mode": "lines+markers",
+        "name": name,
+        "x": layer_positions(curve, curves),
+        "y": drawable(curve.values(statistic), log=log),
+        "hovertemplate": hover_text(curves, number=number),
+        "customdata": None if same_layers(curves) else list(curve.layers),
+        "connectgaps": False,
+        **style,
+    }
+
+
+def hover_text(curves: Sequence[Curve], *, number: str = ".3g") -> str:
+    """The hover text of one trace: its value, and its layer where the axis has numbers only."""
+    layer = "" if same_layers(curves) else " at %{customdata}"
+    return f"%{{y:{number}}}{layer}"
+
+
+def curve_band(curve: Curve, curves: Sequence[Curve], *, colour: str, log: bool) -> dict[str, Any]:
+    """The band from the 10 to the 90 % quantile, as one closed shape."""
+    x, low, high = [], [], []
+    for place, q10, q90 in zip(
+        layer_positions(curve, curves), curve.values("q10"), curve.values("q90"), strict=True
+    ):
+        if math.isfinite(q10) and math.isfinite(q90) and (q10 > 0 or not log):
+            x.append(place)
+            low.append(q10)
+            high.append(q90)
+    return {
+        "type": "scatter",
+        "mode": "lines",
+        "x": x + x[::-1],
+        "y": high + low[::-1],
+        "fill": "toself",
+        "fillcolor": fade(colour, BAND_OPACITY),
+        "line": {"width": 0, "color": colour},
+        "name": "10 to 90 %",
+        **SKIP,
+    }
+
+
+def level_line(value: float, text: str, *, axis: str = "y", log: bool = False) -> dict[str, Any]:
+    """A horizontal reference line across a panel, said by its text at the right end."""
+    del log  # shapes take data values on logarithmic axes too
+    reference = "x domain"
+    return {
+        "type": "line",
+        "xref": reference,
+        "yref": axis,
+        "x0": 0,
+        "x1": 1,
+        "y0": value,
+        "y1": value,
+        "line": {"color": GREY, "width": 1.4, "dash": "dot"},
+        "label": {"text": text, "textposition": "end", "font": {"size": 11}},
+    }
+
+
+def names_of(curves: Sequence[Curve]) -> dict[Curve, str]:
+    """A name for each curve."""
+    return dict(zip(curves, curve_names(curves), strict=True))

@@ -8,7 +8,12 @@ from dqviz.ui import errors, jobs, links, sidebar
 
 PAGES = Path(__file__).parent / "pages"
 
-st.set_page_config(page_title="dqviz", page_icon=":material/stacked_line_chart:", layout="wide")
+st.set_page_config(
+    page_title="dqviz",
+    page_icon=":material/stacked_line_chart:",
+    layout="wide",
+    initial_sidebar_state=360,
+)
 page = st.navigation(
     [
         st.Page(PAGES / "overview.py", title="Overview", icon=":material/home:", default=True),
@@ -16,7 +21,8 @@ page = st.navigation(
         st.Page(PAGES / "amplification.py", title="Amplification", icon=":material/trending_up:"),
         st.Page(PAGES / "lipschitz.py", title="Lipschitz", icon=":material/straighten:"),
         st.Page(PAGES / "glossary.py", title="Glossary", icon=":material/menu_book:"),
-    ]
+    ],
+    position="top",
 )
 jobs.engine()
 with errors.shown():

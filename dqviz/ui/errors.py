@@ -19,6 +19,7 @@ ADVICE = {
     "SpecError": "Change the setting named above.",
     "MemoryError": "Take fewer images, or fewer networks at once.",
     "worker": "The computing process was lost, mostly for want of memory. Take fewer images.",
+    "engine": "Start it again; if that fails, look at the window in which the app was started.",
     "internal": "This is a fault of the program. Please report it with the sidebar's settings.",
 }
 

@@ -8,6 +8,7 @@ stays, greyed. Only while something is being computed does the page ask the engi
 from __future__ import annotations
 
 import dataclasses
+import secrets
 import time
 from collections.abc import Sequence
 
@@ -15,22 +16,25 @@ import streamlit as st
 
 from dqviz.experiments import Engine, Handle, Result
 from dqviz.specs import ExperimentSpec
-from dqviz.ui import errors, session
+from dqviz.ui import errors
 
 POLL_SECONDS = 0.25
 GRACE_SECONDS = 0.3
 """A result that comes within this time is drawn without any progress bar."""
 
-STARTING = "The engine is starting. This takes a few seconds."
-RESTARTED = "The computing process had stopped and was started again. Your request is running anew."
+CHANNEL = "page"
+"""A visitor sees one page at a time: what the page needs replaces what the page before needed."""
+
+_REQUEST = "_request"
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass
 class Request:
     """What a page last asked for, and the engine's handles for it."""
 
     specs: tuple[ExperimentSpec, ...]
     handles: tuple[Handle, ...]
+    given_up: bool = False
 
     @property
     def over(self) -> int:
@@ -41,6 +45,17 @@ class Request:
     def is_busy(self) -> bool:
         """Whether anything is still to come."""
         return self.over < len(self.handles)
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether something was cancelled, but not by the visitor's wish."""
+        return not self.given_up and any(h.status == "cancelled" for h in self.handles)
+
+    def give_up(self) -> None:
+        """Cancels whatever is still to come."""
+        self.given_up = True
+        for handle in self.handles:
+            handle.cancel()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,38 +89,46 @@ def engine() -> Engine:
     return made
 
 
-def run(specs: Sequence[ExperimentSpec], *, channel: str, view: str = "") -> View:
+def _release(owner: str) -> None:
+    engine().release(owner)
+
+
+@st.cache_resource(scope="session", on_release=_release, show_spinner=False)
+def owner() -> str:
+    """A random token for this visitor; whatever it asked for is let go when the visitor leaves."""
+    return secrets.token_hex(8)
+
+
+def run(specs: Sequence[ExperimentSpec], *, view: str) -> View:
     """Asks for the specifications and returns what can be drawn now.
 
-    `channel` names the page: its newer request replaces the older one. `view` names the chart that
-    the results are for, so that a greyed picture is one of the same kind.
+    `view` names the chart that the results are for, so that a greyed picture is one of its kind.
     """
-    request = _request(tuple(specs), channel)
+    request = _request(tuple(specs))
     _wait(request, GRACE_SECONDS)
     _show_state()
-    _show_failures(request, channel)
+    _show_failures(request)
     if request.is_busy:
-        _watch(request, channel)
-    return _view(request, f"_last_{channel}_{view}")
+        _watch(request)
+    return _view(request, f"_last_{view}")
 
 
-def _request(specs: tuple[ExperimentSpec, ...], channel: str) -> Request:
+def _request(specs: tuple[ExperimentSpec, ...]) -> Request:
     """The request of this page: the one under way where nothing has changed."""
-    name = f"_request_{channel}"
-    request: Request | None = st.session_state.get(name)
-    if request is None or request.specs != specs:
-        handles = engine().submit(list(specs), owner=session.owner(), channel=channel)
+    request: Request | None = st.session_state.get(_REQUEST)
+    if request is None or request.specs != specs or request.is_lost:
+        handles = engine().submit(list(specs), owner=owner(), channel=CHANNEL)
         request = Request(specs, tuple(handles))
-        st.session_state[name] = request
+        st.session_state[_REQUEST] = request
     return request
 
 
-def _again(channel: str) -> None:
-    st.session_state.pop(f"_request_{channel}", None)
+def _again() -> None:
+    st.session_state.pop(_REQUEST, None)
 
 
 def _wait(request: Request, seconds: float) -> None:
-    """Waits until all is over, or the time is up, or the visitor has done something else."""
+    """Waits until all is over, or the time is up."""
     deadline = time.monotonic() + seconds
     for handle in request.handles:
         left = deadline - time.monotonic()
@@ -114,7 +137,7 @@ def _wait(request: Request, seconds: float) -> None:
 
 
 def _view(request: Request, last: str) -> View:
-    done = tuple(h.result(0) for h in request.handles if h.status == "done")
+    done = tuple(handle.result(0) for handle in request.handles if handle.status == "done")
     if done:
         st.session_state[last] = done
         return View(done)
@@ -122,27 +145,30 @@ def _view(request: Request, last: str) -> View:
 
 
 def _show_state() -> None:
-    state = engine().state
+    """Says what state the engine is in, unless it is the usual one."""
+    state, message = engine().state, engine().message
+    text = f"{message[:1].upper()}{message[1:]}."
     if state == "starting":
-        st.info(STARTING, icon=":material/hourglass_top:")
+        st.info(f"{text} This takes a few seconds.", icon=":material/hourglass_top:")
     elif state == "restarted":
-        st.info(RESTARTED, icon=":material/restart_alt:")
+        st.info(f"{text} What you asked for is computed anew.", icon=":material/restart_alt:")
     elif state == "failed":
-        errors.show_error("The engine could not be started", "internal")
+        errors.show_error(message, "engine")
+        st.button("Start the engine again", on_click=engine().start_in_background)
 
 
-def _show_failures(request: Request, channel: str) -> None:
+def _show_failures(request: Request) -> None:
     failed = [handle for handle in request.handles if handle.status == "failed"]
-    for message, kind in dict.fromkeys((h.error or "", h.error_kind or "") for h in failed):
-        errors.show_error(message, kind)
-    cancelled = any(handle.status == "cancelled" for handle in request.handles)
-    if cancelled:
+    if engine().state != "failed":
+        for message, kind in dict.fromkeys((h.error or "", h.error_kind or "") for h in failed):
+            errors.show_error(message, kind)
+    if request.given_up:
         st.info("Cancelled. Nothing is being computed.", icon=":material/cancel:")
-    if failed or cancelled:
-        st.button("Try again", on_click=_again, args=(channel,), key=f"again_{channel}")
+    if failed or request.given_up:
+        st.button("Try again", on_click=_again, key="again", icon=":material/refresh:")
 
 
-def _watch(request: Request, channel: str) -> None:
+def _watch(request: Request) -> None:
     """A progress bar that asks the engine until something is over, then has the page redrawn."""
     seen = request.over
 
@@ -150,13 +176,10 @@ def _watch(request: Request, channel: str) -> None:
     def watch() -> None:
         if request.over != seen:
             st.rerun()
-        progress = [1.0 if h.is_over else h.progress.fraction for h in request.handles]
+        shares = [1.0 if h.is_over else h.progress.fraction for h in request.handles]
         text = next((h.progress.text for h in request.handles if not h.is_over), "")
-        with st.container(horizontal=True, vertical_alignment="center", key=f"busy_{channel}"):
-            st.progress(sum(progress) / len(progress), text=text.capitalize() or "Computing")
-            if st.button("Cancel", key=f"cancel_{channel}", icon=":material/stop_circle:"):
-                for handle in request.handles:
-                    handle.cancel()
-                st.rerun()
+        with st.container(horizontal=True, vertical_alignment="bottom", key="busy"):
+            st.progress(sum(shares) / len(shares), text=f"Computing: {text or 'waiting'}")
+            st.button("Cancel", on_click=request.give_up, key="cancel", icon=":material/stop:")
 
     watch()

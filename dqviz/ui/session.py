@@ -1,23 +1,16 @@
-"""What belongs to one visitor: a random token, uploads, and what a link asked for in vain."""
+"""What belongs to one visitor: uploads, and what the sidebar says."""
 
 from __future__ import annotations
 
-import secrets
+from pathlib import Path
 
 import streamlit as st
 
 from dqviz.specs import ModelSpec
 from dqviz.ui.settings import Settings
 
-_OWNER = "_owner"
 _UPLOADS = "_uploads"
 _SETTINGS = "_settings"
-
-
-def owner() -> str:
-    """The token under which this visitor's requests replace one another."""
-    token: str = st.session_state.setdefault(_OWNER, secrets.token_hex(8))
-    return token
 
 
 def uploads() -> dict[str, ModelSpec]:
@@ -31,7 +24,16 @@ def keep(settings: Settings) -> None:
     st.session_state[_SETTINGS] = settings
 
 
-def settings() -> Settings:
-    """What the sidebar says in this run."""
+def settings(page_file: str) -> Settings:
+    """What the sidebar says in this run. A page passes its `__file__`.
+
+    Where a link to a page is the first thing that a fresh server is asked for, Streamlit runs that
+    file of `pages/` by itself, since nothing has called `st.navigation` yet. Calling it makes
+    Streamlit forget that folder for good, and the next run begins with `app.py`.
+    """
+    if _SETTINGS not in st.session_state:
+        pages = sorted(Path(page_file).parent.glob("*.py"))
+        st.navigation([st.Page(page) for page in pages], position="hidden")
+        st.rerun()
     current: Settings = st.session_state[_SETTINGS]
     return current

@@ -24,6 +24,10 @@ from dqviz.ui.settings import (
     sidebar_parameters,
 )
 
+# Streamlit cuts long names off; here the last part of a name is what tells networks apart.
+_STYLE = """<style>
+.st-key-net [data-tag], .st-key-net [data-tag] span {max-width: 100%; font-size: 0.8rem}
+</style>"""
 _BITS_HELP = "32 stands for full precision: nothing is rounded."
 
 
@@ -33,6 +37,7 @@ def draw() -> Settings:
     data = choices.data_sets()
     links.check(sidebar_parameters(names, data), others=links.PAGE_NAMES)
     with st.sidebar:
+        st.html(_STYLE)
         chosen = {**_what(names, data), **_quantization(), **_attack(), **_details()}
         upload.network_form()
         st.caption(f"dqviz {__version__}", help="The version stands in every download too.")

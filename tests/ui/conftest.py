@@ -1,0 +1,40 @@
+"""The app over an engine that computes nothing, run without a browser."""
+
+from pathlib import Path
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from dqviz.ui import choices, jobs
+from tests.ui.fake_engine import NETWORKS, FakeEngine
+
+
+@pytest.fixture
+def engine(monkeypatch, tmp_path):
+    """The engine that the app uses in a test."""
+    fake = FakeEngine()
+    monkeypatch.setenv("DQVIZ_DATA", str(tmp_path))
+    monkeypatch.setattr(jobs, "make_engine", lambda: fake)
+    monkeypatch.setattr(choices, "shipped_ids", lambda: NETWORKS)
+    st.cache_resource.clear()
+    st.cache_data.clear()
+    yield fake
+    st.cache_resource.clear()
+    st.cache_data.clear()
+
+
+@pytest.fixture
+def open_page(engine):
+    """Opens a page by its name, with query parameters; returns the running test app."""
+
+    def opened(name="overview", **query):
+        app = AppTest.from_file(str(Path(__file__).with_name("whole_app.py")), default_timeout=30)
+        for key, value in query.items():
+            app.query_params[key] = value
+        app.run()
+        if name != "overview":
+            app.switch_page(f"../../pages/{name}.py").run()
+        return app
+
+    return opened

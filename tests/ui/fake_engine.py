@@ -1,0 +1,82 @@
+"""An engine with the real one's interface that computes nothing: pages are tested over it.
+
+The seed of the request says what becomes of it, so that a test in a browser can ask for any state:
+`SLOW` stays at 40 % until it is cancelled, `BAD_DATA` fails by the user's fault, `LOST` by the
+worker's. Everything else is done at once.
+"""
+
+from __future__ import annotations
+
+from dqviz.experiments.errors import ExperimentError
+from dqviz.experiments.handle import CANCELLED, DONE, FAILED, RUNNING, Handle, Job, Progress
+from dqviz.specs import ExperimentSpec
+from tests.ui.numbers import key_of, result_of
+
+NETWORKS = tuple(
+    f"{data}/{arch}/{weights}"
+    for data in ("cifar10", "streetdigits")
+    for arch in ("plain20", "resnet20")
+    for weights in ("dq", "vanilla")
+)
+SLOW, BAD_DATA, LOST = 9001, 9002, 9003
+ERRORS = {
+    BAD_DATA: ("there are no images in the folder data/cifar10", "DataError"),
+    LOST: ("the computing process was lost twice", "worker"),
+}
+
+
+class FakeEngine:
+    """Answers every request at once, except those whose seed asks for something else."""
+
+    def __init__(self, state: str = "ready") -> None:
+        self.state = state
+        self.message = {"ready": "ready", "starting": "the engine is starting"}.get(state, state)
+        self.asked: list[ExperimentSpec] = []
+        self.slow: list[Job] = []
+        self._jobs: dict[str, Job] = {}
+
+    def start_in_background(self) -> None:
+        """Nothing to start."""
+
+    def release(self, owner: str) -> None:
+        """Nothing to let go."""
+
+    def submit(self, specs: list[ExperimentSpec], *, owner: str, channel: str) -> list[Handle]:
+        """One handle a specification."""
+        assert owner
+        assert channel
+        self.asked += specs
+        return [Handle(self._job(spec), release=self._release) for spec in specs]
+
+    def finish_slow(self) -> None:
+        """Gives the slow requests their results."""
+        for job in self.slow:
+            job.result = result_of(job.spec)
+            job.finish(DONE)
+
+    def _job(self, spec: ExperimentSpec) -> Job:
+        key = key_of(spec)
+        if key not in self._jobs:
+            job = Job(key=key, spec=spec, lane="interactive")
+            self._decide(job)
+            if job.status == FAILED:
+                return job
+            self._jobs[key] = job
+        return self._jobs[key]
+
+    def _decide(self, job: Job) -> None:
+        seed = job.spec.data.seed
+        if seed == SLOW or self.state == "starting":
+            job.status, job.progress = RUNNING, Progress(0.4, "crafting the perturbation")
+            self.slow.append(job)
+        elif seed in ERRORS:
+            message, kind = ERRORS[seed]
+            job.error = ExperimentError(message, kind=kind)
+            job.finish(FAILED)
+        else:
+            job.result = result_of(job.spec)
+            job.finish(DONE)
+
+    def _release(self, job: Job) -> None:
+        self._jobs.pop(job.key, None)
+        job.finish(CANCELLED)

@@ -1,0 +1,193 @@
+"""Made-up but plausible results, so that pages can be tested without any network.
+
+Distances grow with depth, epsilon and fewer bits, and are smaller for a network called `dq`. They
+are a function of the specification alone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from dqviz import __version__
+from dqviz.experiments.result import Result, make_table
+from dqviz.specs import CONTROLS, ExperimentSpec, to_json
+
+BLOCKS = [f"layer{stage}.{block}" for stage in (1, 2, 3) for block in (0, 1)]
+LAYERS = ["conv1", *[f"{b}.{c}" for b in BLOCKS for c in ("conv1", "conv2")], "linear"]
+COLLAPSED_BELOW = 3
+SIZES = {"fgsm": 1.0, "rfgsm": 0.95, "bim": 1.1, "pgd": 1.2}
+CONTROL_SIZES = {"random_signs": 0.45, "gaussian": 0.4, "other_image": 0.7}
+
+
+def key_of(spec: ExperimentSpec) -> str:
+    """A name for the specification, which need not be resolved."""
+    return hashlib.sha256(repr(to_json(spec)).encode()).hexdigest()[:32]
+
+
+def result_of(spec: ExperimentSpec) -> Result:
+    """The made-up result of a specification."""
+    makers = {
+        "amplification": amplification_rows,
+        "lipschitz": lipschitz_rows,
+        "playground": playground_rows,
+        "accuracy": accuracy_rows,
+    }
+    rows = [{**common(spec), **row} for row in makers[spec.kind](spec)]
+    arrays = playground_arrays(spec) if spec.kind == "playground" else {}
+    return Result(
+        table=make_table(rows),
+        arrays=arrays,
+        notes=("Ranges from the card's histograms.",),
+        spec_key=key_of(spec),
+        version=__version__,
+    )
+
+
+def common(spec: ExperimentSpec) -> dict[str, Any]:
+    """The columns that all rows of a specification share."""
+    model, _, weights = spec.model.id.rpartition("/")
+    accurate = 0.2 if spec.quant.act_bits < COLLAPSED_BELOW else 0.93
+    return {
+        "model": model,
+        "weights": weights,
+        "weight_bits": spec.quant.weight_bits,
+        "act_bits": spec.quant.act_bits,
+        "clean_accuracy": accurate,
+        "clean_accuracy_full": 0.95,
+        "data": spec.data.name,
+        "n_samples": spec.data.n_samples,
+        "seed": spec.data.seed,
+        "crafted_on": "itself" if spec.crafted_on is None else spec.crafted_on.model.id,
+        "calibration": "card",
+        "version": __version__,
+    }
+
+
+def size(spec: ExperimentSpec, attack: str, epsilon: float, depth: int) -> float:
+    """The made-up relative distance at a depth."""
+    levels = epsilon * 255
+    growth = 0.10 if spec.model.id.endswith("dq") else 0.16
+    bits = 1 + 4 * 2.0 ** -min(spec.quant.act_bits, spec.quant.weight_bits, 16)
+    kind = SIZES.get(attack) or CONTROL_SIZES[attack]
+    samples = 1 + 0.02 * np.log2(spec.data.n_samples or 64) + 0.001 * spec.data.seed
+    distance = 0.02 * kind * levels * bits * samples * np.exp(growth * depth)
+    return float(distance / (1 + 0.6 * distance))
+
+
+def spread(value: float) -> Iterator[tuple[str, float]]:
+    """The five statistics of a made-up sample around a value."""
+    yield from (("mean", value), ("median", 0.97 * value))
+    yield from (("q10", 0.7 * value), ("q90", 1.4 * value), ("nan_count", 0.0))
+
+
+def amplification_rows(spec: ExperimentSpec) -> Iterator[dict[str, Any]]:
+    """Every metric of an amplification."""
+    attacks = (spec.attack.name, *(CONTROLS if spec.controls else ()))
+    for attack in attacks:
+        for epsilon in spec.attack.epsilons:
+            for row in profile(spec, attack, epsilon):
+                yield {"attack": attack, "epsilon": epsilon, **row}
+
+
+def profile(spec: ExperimentSpec, attack: str, epsilon: float) -> Iterator[dict[str, Any]]:
+    """All rows of one perturbation."""
+    for depth, layer in enumerate([*LAYERS, "logits"]):
+        distance = size(spec, attack, epsilon, depth)
+        values = {
+            "relative_distance": distance,
+            "relative_distance_centred": 1.3 * distance,
+            "amplification": distance / size(spec, attack, epsilon, 0),
+            "sqnr_db": 60.0 - depth if spec.quant.is_full_precision else 28.0 - depth,
+        }
+        if layer != "logits":
+            values |= quantizer_values(spec, distance)
+        for metric, value in values.items():
+            for statistic, number in spread(value):
+                yield row_of(layer, depth, metric, statistic, number)
+    yield from network_rows(spec, epsilon)
+
+
+def quantizer_values(spec: ExperimentSpec, distance: float) -> dict[str, float]:
+    """The metrics that only layers have."""
+    gain = 1 + 2.0 ** -min(spec.quant.act_bits, 16)
+    flips = min(0.9, distance * 2.0 ** (min(spec.quant.act_bits, 8) - 4))
+    values = {"linear_gain": 1.1, "bucket_flip_rate": flips, "flip_contribution": 0.9 + distance}
+    values |= {
+        "element_share_zero": 0.5,
+        "element_share_inside": 0.48,
+        "element_share_clipped": 0.02,
+    }
+    for suffix in ("", "_zero", "_inside", "_clipped", "_l1"):
+        values[f"quantizer_noise_in{suffix}"] = 10 * distance
+        values[f"quantizer_noise_out{suffix}"] = 10 * distance * gain
+        values[f"quantizer_noise_predicted{suffix}"] = 10.2 * distance * gain
+        values[f"quantizer_gain{suffix}"] = gain
+    return values
+
+
+def network_rows(spec: ExperimentSpec, epsilon: float) -> Iterator[dict[str, Any]]:
+    """Accuracies, and how well amplification predicts failure."""
+    levels = epsilon * 255
+    numbers = {
+        "clean_accuracy": 0.93,
+        "robust_accuracy": 0.93 * float(np.exp(-0.35 * levels)),
+        "failure_auc_amplification": 0.62,
+        "failure_auc_margin": 0.81,
+    }
+    for metric, value in numbers.items():
+        for statistic, number in (("value", value), ("low", value - 0.05), ("high", value + 0.05)):
+            yield row_of("network", -1, metric, statistic, min(max(number, 0.0), 1.0))
+
+
+def accuracy_rows(spec: ExperimentSpec) -> Iterator[dict[str, Any]]:
+    """Clean and robust accuracy."""
+    for epsilon in spec.attack.epsilons:
+        for row in network_rows(spec, epsilon):
+            yield {"attack": spec.attack.name, "epsilon": epsilon, **row}
+
+
+def lipschitz_rows(spec: ExperimentSpec) -> Iterator[dict[str, Any]]:
+    """Constants by layer and for the network."""
+    scale = 0.6 if spec.model.id.endswith("dq") else 1.0
+    for depth, layer in enumerate(LAYERS):
+        sigma = scale * (1.5 + 0.2 * depth)
+        bounds = {"operator_norm": 2.1 * sigma, "operator_norm_folded": (0.8 + 0.3 * depth) * scale}
+        yield row_of(layer, depth, "sigma_matrix", "value", sigma)
+        yield row_of(layer, depth, "orthogonality_deviation", "value", sigma**2)
+        for metric, value in bounds.items():
+            yield row_of(layer, depth, metric, "lower", value)
+            yield row_of(layer, depth, metric, "upper", 1.04 * value)
+        for statistic, number in spread(0.5 * bounds["operator_norm"]):
+            yield row_of(layer, depth, "measured_gain", statistic, number)
+        for index in range(16):
+            value = sigma * 0.85**index
+            yield row_of(layer, depth, "singular_value", str(index), value)
+    for statistic, value in (("lower", 30.0 * scale), ("upper", 1e9 * scale)):
+        yield row_of("network", -1, "lipschitz", statistic, value)
+    for statistic, value in spread(1e-8 / scale):
+        yield row_of("network", -1, "margin_over_lipschitz", statistic, value)
+
+
+def playground_rows(spec: ExperimentSpec) -> Iterator[dict[str, Any]]:
+    """Probabilities of the classes."""
+    yield row_of("network", -1, "clean_accuracy", "value", 0.93)
+
+
+def playground_arrays(spec: ExperimentSpec) -> dict[str, np.ndarray]:
+    """Pictures."""
+    return {}
+
+
+def row_of(layer: str, depth: int, metric: str, statistic: str, value: float) -> dict[str, Any]:
+    """One number with its place."""
+    return {
+        "layer": layer,
+        "depth": depth,
+        "metric": metric,
+        "statistic": statistic,
+        "value": value,
+    }

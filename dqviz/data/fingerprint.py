@@ -14,6 +14,7 @@ from dqviz.specs import DataSpec
 
 from .errors import DataError
 from .locations import class_folders, find_path, image_files, parquet_files, split_name
+from .streetdigits import DATA_VERSION
 
 
 def fingerprint_data(spec: DataSpec) -> str:
@@ -33,6 +34,8 @@ def fingerprint_data(spec: DataSpec) -> str:
         names = hashlib.sha256("\0".join(folder.name for folder in folders).encode()).hexdigest()
         content = (file_sha256(file) for folder in folders for file in image_files(folder))
         return _combine([names, *content])
+    if kind == "streetdigits":
+        return f"streetdigits-{DATA_VERSION}-{spec.split}"
     raise DataError(f"{spec.name} is not here yet")
 
 

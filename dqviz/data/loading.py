@@ -13,6 +13,7 @@ from .errors import DataError
 from .fingerprint import fingerprint_data
 from .locations import find_path, parquet_files, split_name
 from .parquet import ParquetSource
+from .rendered import StreetDigits
 from .source import Progress, Rows, Source
 
 
@@ -80,6 +81,8 @@ def open_source(spec: DataSpec, *, progress: Progress | None = None) -> Source:
     fingerprint = fingerprint_data(spec)
     if kind == "parquet":
         return ParquetSource(parquet_files(find_path(path), spec.split), fingerprint=fingerprint)
+    if kind == "streetdigits":
+        return StreetDigits(spec.split, fingerprint=fingerprint)
     raise DataError(f"{spec.name} is not here yet")
 
 

@@ -38,7 +38,7 @@ class ParquetSource(Source):
         if len(labels) == 0:
             raise DataError(f"{files[0]} has no rows; expected at least one image")
         classes = _class_names(files[0], int(labels.max()) + 1)
-        super().__init__(labels=labels, classes=classes, native_size=32, fingerprint=fingerprint)
+        super().__init__(labels=labels, classes=classes, fingerprint=fingerprint)
 
     def decode(self, rows: Rows, size: int, progress: Progress) -> Pixels:
         """See `Source.decode`. Row groups without a wanted row are not read."""

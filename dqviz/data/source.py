@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
+from PIL import Image
 
 from .array_cache import Pixels, cached_pixels
 from .errors import DataError
@@ -31,20 +32,31 @@ class Source(abc.ABC):
         labels: int64 (N,), the class of every row.
         classes: the classes' names; a label indexes them.
         native_size: side in pixels where no other is asked for.
+        fixed_size: whether all images have that size, so that the cache need hold no other.
         fingerprint: names the content.
     """
 
     def __init__(
-        self, *, labels: Rows, classes: Sequence[str], native_size: int, fingerprint: str
+        self,
+        *,
+        labels: Rows,
+        classes: Sequence[str],
+        fingerprint: str,
+        native_size: int = 32,
+        fixed_size: bool = False,
     ) -> None:
         self.labels = labels
         self.classes = tuple(classes)
         self.native_size = native_size
+        self.fixed_size = fixed_size
         self.fingerprint = fingerprint
 
     @abc.abstractmethod
     def decode(self, rows: Rows, size: int, progress: Progress) -> Pixels:
-        """The pixels of some rows, in their order: uint8 (len(rows), size, size, 3)."""
+        """The pixels of some rows, in their order: uint8 (len(rows), size, size, 3).
+
+        Where all images have one size, `size` is that.
+        """
 
     def read(self, rows: Rows, size: int, progress: Progress) -> Pixels:
         """Like `decode`, from the cache on disk where the whole split is small enough to keep.
@@ -52,6 +64,8 @@ class Source(abc.ABC):
         Raises:
             DataError: if the images do not fit in memory.
         """
+        if self.fixed_size and size != self.native_size:
+            return resized(self.read(rows, self.native_size, progress), size)
         everything = len(self.labels) * size * size * 3
         wanted = len(rows) * size * size * 3 * 4
         if wanted > MAX_BYTES:
@@ -68,3 +82,13 @@ class Source(abc.ABC):
             shape=(len(self.labels), size, size, 3),
         )
         return whole[rows]
+
+
+def resized(pixels: Pixels, size: int) -> Pixels:
+    """Square images (N, S, S, 3) -> (N, size, size, 3), bilinear; untouched if S is the size."""
+    if pixels.shape[1] == size:
+        return pixels
+    out = np.empty((len(pixels), size, size, 3), np.uint8)
+    for k, image in enumerate(pixels):
+        out[k] = np.asarray(Image.fromarray(image).resize((size, size), Image.Resampling.BILINEAR))
+    return out

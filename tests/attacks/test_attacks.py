@@ -1,0 +1,400 @@
+"""Every attack: its ball, its steps by hand, restarts, early stopping, batches, refusals."""
+
+from __future__ import annotations
+
+import itertools
+import math
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from dqviz.attacks import BIM, FGSM, PGD, RFGSM, Attack, AttackError, AttackStep
+from dqviz.models.normalize import Classifier
+from dqviz.quantize import quantize_model
+from dqviz.specs import QuantSpec
+
+ATTACKS = [FGSM, RFGSM, BIM, PGD]
+NORMS = {"linf": 8 / 255, "l2": 0.5}
+
+
+def gradient_by_hand(net: nn.Module, x: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    x = x.clone().requires_grad_()
+    loss = F.cross_entropy(net(x), labels, reduction="sum")
+    loss.backward()
+    assert x.grad is not None
+    return x.grad
+
+
+def losses(net: nn.Module, x: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    return F.cross_entropy(net(x), labels, reduction="none")
+
+
+def sizes(perturbation: torch.Tensor, norm: str) -> torch.Tensor:
+    flat = perturbation.flatten(1)
+    return flat.abs().amax(1) if norm == "linf" else flat.norm(dim=1)
+
+
+@pytest.mark.parametrize("attack", ATTACKS)
+@pytest.mark.parametrize("norm", NORMS)
+@pytest.mark.parametrize("targeted", [False, True])
+def test_stays_in_the_ball_and_the_box_and_moves_the_loss(
+    attack: type[Attack],
+    norm: str,
+    targeted: bool,
+    net: Classifier,
+    images: torch.Tensor,
+    labels: torch.Tensor,
+) -> None:
+    goal = (labels + 1) % 5 if targeted else labels
+    eps = NORMS[norm]
+    before = images.clone()
+    adversarial = attack(net, eps=eps, norm=norm, targeted=targeted)(images, goal)
+    assert torch.equal(images, before)
+    assert adversarial.min() >= 0
+    assert adversarial.max() <= 1
+    assert sizes(adversarial - images, norm).max() <= eps * (1 + 1e-5)
+    assert sizes(adversarial - images, norm).min() > 0.3 * eps
+    rise = losses(net, adversarial, goal) - losses(net, images, goal)
+    assert ((rise < 0) if targeted else (rise > 0)).all()
+
+
+def test_fgsm_is_its_formula(net: Classifier, images: torch.Tensor, labels: torch.Tensor) -> None:
+    gradient = gradient_by_hand(net, images, labels)
+    linf = FGSM(net, eps=0.1)(images, labels)
+    torch.testing.assert_close(linf, (images + 0.1 * gradient.sign()).clamp(0, 1))
+    l2 = FGSM(net, eps=0.7, norm="l2")(images, labels)
+    unit = gradient / gradient.flatten(1).norm(dim=1).view(-1, 1, 1, 1)
+    torch.testing.assert_close(l2, (images + 0.7 * unit).clamp(0, 1))
+
+
+@pytest.mark.parametrize("norm", NORMS)
+def test_bim_is_its_formula(
+    norm: str, net: Classifier, images: torch.Tensor, labels: torch.Tensor
+) -> None:
+    eps, alpha = NORMS[norm], NORMS[norm] / 3
+    x = images
+    for _ in range(5):
+        gradient = gradient_by_hand(net, x, labels)
+        if norm == "linf":
+            delta = (x + alpha * gradient.sign() - images).clamp(-eps, eps)
+        else:
+            delta = x + alpha * F.normalize(gradient.flatten(1)).view_as(x) - images
+            delta = delta * (eps / delta.flatten(1).norm(dim=1)).clamp(max=1).view(-1, 1, 1, 1)
+        x = (images + delta).clamp(0, 1)
+    ours = BIM(net, eps=eps, alpha=alpha, steps=5, norm=norm)(images, labels)
+    torch.testing.assert_close(ours, x, rtol=1e-5, atol=1e-5)
+    still = PGD(net, eps=eps, alpha=alpha, steps=5, norm=norm, random_start=False)(images, labels)
+    assert torch.equal(still, ours)
+
+
+def test_rfgsm_takes_half_at_random_and_half_along_the_gradient(
+    net: Classifier, images: torch.Tensor, labels: torch.Tensor
+) -> None:
+    images = images * 0.5 + 0.25  # away from 0 and 1, so that clamping to them does not show
+    attack = RFGSM(net, eps=0.1, seed=3)
+    start = attack.start(images, 0.1, torch.Generator().manual_seed(1))
+    assert ((start - images).abs() - 0.05).abs().max() < 1e-6
+    assert 0.4 < ((start > images).float().mean()) < 0.6
+    moves = (attack(images, labels) - images).abs()
+    assert torch.minimum(moves, (moves - 0.1).abs()).max() < 1e-6
+
+
+@pytest.mark.parametrize("norm", NORMS)
+def test_random_starts_fill_the_ball(norm: str, net: Classifier) -> None:
+    grey = torch.full((400, 3, 2, 2), 0.5)
+    starts = PGD(net, eps=0.3, norm=norm).start(grey, 0.3, torch.Generator().manual_seed(0))
+    radii = sizes(starts - grey, norm) / 0.3
+    assert radii.max() <= 1 + 1e-6
+    # In 12 dimensions the share of the ball within radius r is r^12, in either norm.
+    assert radii.pow(12).mean().item() == pytest.approx(0.5, abs=0.05)
+    assert (starts - grey).mean().item() == pytest.approx(0, abs=0.01)
+
+
+@pytest.mark.parametrize("attack", [PGD, RFGSM])
+def test_starts_follow_the_seed_and_not_the_batches(
+    attack: type[Attack], net: Classifier, images: torch.Tensor, labels: torch.Tensor
+) -> None:
+    whole = attack(net, eps=0.1, seed=1)(images, labels)
+    for batch_size in (1, 5):
+        split = attack(net, eps=0.1, seed=1)(images, labels, batch_size=batch_size)
+        assert (split - whole).abs().max() < 1e-3
+    first = attack(net, eps=0.1, seed=1)(images[:4], labels[:4])
+    assert (first - whole[:4]).abs().max() < 1e-3
+    assert (attack(net, eps=0.1, seed=2)(images, labels) - whole).abs().max() > 0.01
+
+
+def test_no_global_randomness(net: Classifier, images: torch.Tensor, labels: torch.Tensor) -> None:
+    state = torch.random.get_rng_state()
+    PGD(net, eps=0.1, restarts=2)(images, labels)
+    assert torch.equal(torch.random.get_rng_state(), state)
+
+
+def test_several_epsilons_give_what_each_gives_alone(
+    net: Classifier, images: torch.Tensor, labels: torch.Tensor
+) -> None:
+    for attack, norm in itertools.product(ATTACKS, NORMS):
+        together = attack(net, eps=[0.02, 0.05], norm=norm)(images, labels)
+        assert isinstance(together, list)
+        for eps, result in zip((0.02, 0.05), together, strict=True):
+            assert torch.equal(result, attack(net, eps=eps, norm=norm)(images, labels))
+
+
+def count_forwards(net: nn.Module) -> list[int]:
+    counted: list[int] = []
+    net.register_forward_pre_hook(lambda _, inputs: counted.append(len(inputs[0])))
+    return counted
+
+
+def test_sixteen_epsilons_of_fgsm_take_one_gradient(
+    net: Classifier, images: torch.Tensor, labels: torch.Tensor
+) -> None:
+    counted = count_forwards(net)
+    FGSM(net, eps=[k / 255 for k in range(16)])(images, labels)
+    assert counted == [12]
+
+
+@pytest.mark.parametrize("attack", ATTACKS)
+def test_epsilon_zero_is_the_image(
+    attack: type[Attack], net: Classifier, images: torch.Tensor, labels: torch.Tensor
+) -> None:
+    for norm in NORMS:
+        torch.testing.assert_close(attack(net, eps=0.0, norm=norm)(images, labels), images)
+
+
+def test_iterating_shows_every_step(
+    net: Classifier, images: torch.Tensor, labels: torch.Tensor
+) -> None:
+    attack = PGD(net, eps=0.1, steps=3, restarts=2)
+    states = list(attack.iterate(images, labels))
+    assert [(s.step, s.restart, s.total) for s in states] == [
+        (1, 0, 6), (2, 0, 6), (3, 0, 6), (4, 1, 6), (5, 1, 6), (6, 1, 6),
+    ]  # fmt: skip
+    assert torch.equal(states[-1].best, attack(images, labels))
+    torch.testing.assert_close(states[1].loss, losses(net, states[0].adversarial, labels))
+    assert states[2].loss.sum() > states[0].loss.sum()
+    single = list(PGD(net, eps=0.1, steps=3).iterate(images, labels))
+    assert all(s.best is s.adversarial for s in single)
+
+
+def test_stopping_the_iteration_stops_the_work(
+    net: Classifier, images: torch.Tensor, labels: torch.Tensor
+) -> None:
+    counted = count_forwards(net)
+    for state in PGD(net, eps=0.1, steps=100).iterate(images, labels):
+        if state.step == 2:
+            break
+    assert len(counted) == 2
+
+
+def test_progress_counts_up_and_can_cancel(
+    net: Classifier, images: torch.Tensor, labels: torch.Tensor
+) -> None:
+    seen: list[tuple[int, int]] = []
+    attack = PGD(net, eps=[0.1, 0.2], steps=3, restarts=2)
+    attack(images, labels, batch_size=5, progress=lambda done, total: seen.append((done, total)))
+    assert seen == [(k, 36) for k in range(1, 37)]
+
+    class Cancelled(Exception):
+        pass
+
+    def cancel(done: int, total: int) -> None:
+        if done == 4:
+            raise Cancelled
+
+    counted = count_forwards(net)
+    with pytest.raises(Cancelled):
+        attack(images, labels, progress=cancel)
+    assert len(counted) <= 5
+
+
+def test_each_image_keeps_its_best_restart(
+    net: Classifier, images: torch.Tensor, labels: torch.Tensor
+) -> None:
+    attack = PGD(net, eps=0.05, steps=2, restarts=5, alpha=0.005)
+    ends = [s.adversarial for s in attack.iterate(images, labels) if s.step % 2 == 0]
+    table = torch.stack([losses(net, end, labels) for end in ends])
+    best = losses(net, attack(images, labels), labels)
+    torch.testing.assert_close(best, table.amax(0))
+    assert table.argmax(0).unique().numel() > 1
+    targeted = PGD(net, eps=0.05, steps=2, restarts=5, alpha=0.005, targeted=True)
+    goal = (labels + 1) % 5
+    ends = [s.adversarial for s in targeted.iterate(images, goal) if s.step % 2 == 0]
+    table = torch.stack([losses(net, end, goal) for end in ends])
+    torch.testing.assert_close(losses(net, targeted(images, goal), goal), table.amin(0))
+
+
+@pytest.mark.parametrize("restarts", [1, 3])
+def test_early_stopping_fools_as_many_with_smaller_steps(
+    restarts: int, net: Classifier, images: torch.Tensor, labels: torch.Tensor
+) -> None:
+    labels = labels.clone()
+    labels[0] = (labels[0] + 1) % 5  # this one is wrong from the outset
+    attack = PGD(net, eps=0.08, steps=8, restarts=restarts)
+    counted = count_forwards(net)
+    stopped = attack(images, labels, early_stop=True)
+    work = sum(counted)
+    counted.clear()
+    final = attack(images, labels)
+    assert work < sum(counted)
+    fooled = net(final).argmax(1) != labels
+    fooled_early = net(stopped).argmax(1) != labels
+    assert fooled.float().mean() > 0.5
+    assert (fooled_early | ~fooled).all()
+    assert torch.equal(stopped[0], images[0])
+    assert not torch.equal(final[0], images[0])
+    assert sizes(stopped - images, "l2").mean() < sizes(final - images, "l2").mean()
+
+
+def test_early_stopping_shows_who_rests(
+    net: Classifier, images: torch.Tensor, labels: torch.Tensor
+) -> None:
+    states = list(BIM(net, eps=0.08, steps=8).iterate(images, labels, early_stop=True))
+    asked = torch.stack([~s.loss.isnan() for s in states])
+    assert asked[0].all()
+    assert not asked[-1].all()
+    assert (asked[1:] <= asked[:-1]).all()
+    for before, after in itertools.pairwise(states):
+        resting = after.loss.isnan()
+        assert torch.equal(before.adversarial[resting], after.adversarial[resting])
+
+
+def test_fgsm_with_early_stopping_leaves_wrong_images_alone(
+    net: Classifier, images: torch.Tensor, labels: torch.Tensor
+) -> None:
+    wrong = labels.clone()
+    wrong[3] = (wrong[3] + 1) % 5
+    result = FGSM(net, eps=0.1)(images, wrong, early_stop=True)
+    assert torch.equal(result[3], images[3])
+    assert not torch.equal(result[2], images[2])
+
+
+def test_the_network_is_left_as_it_was(
+    net: Classifier, images: torch.Tensor, labels: torch.Tensor
+) -> None:
+    net.requires_grad_(True)
+    PGD(net, eps=0.1)(images, labels)
+    assert all(p.grad is None and p.requires_grad for p in net.parameters())
+    assert not images.requires_grad
+
+
+@pytest.mark.parametrize("estimator", ["identity", "clipped"])
+@pytest.mark.parametrize("attack", ATTACKS)
+def test_attacks_see_through_straight_through_quantizers(
+    attack: type[Attack],
+    estimator: str,
+    net: Classifier,
+    images: torch.Tensor,
+) -> None:
+    spec = QuantSpec(weight_bits=4, act_bits=4, estimator=estimator)
+    quantized = quantize_model(net, spec, calibration=images)
+    labels = quantized(images).argmax(1)
+    adversarial = attack(quantized, eps=0.1)(images, labels)
+    rise = losses(quantized, adversarial, labels) - losses(quantized, images, labels)
+    assert rise.mean() > 0.5
+
+
+class Steps(nn.Module):
+    """A network that rounds without a straight-through estimator, or detaches."""
+
+    def __init__(self, *, detach: bool) -> None:
+        super().__init__()
+        self.detach = detach
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = x.flatten(1)[:, :5]
+        return x.detach() if self.detach else (x * 1e30).square() * 1e30
+
+
+def test_a_network_without_a_usable_gradient_is_refused(
+    images: torch.Tensor, labels: torch.Tensor
+) -> None:
+    with pytest.raises(AttackError, match="passes no gradient"):
+        FGSM(Steps(detach=True))(images, labels)
+    with pytest.raises(AttackError, match="of 12 images is NaN or infinite"):
+        FGSM(Steps(detach=False))(images, labels)
+
+
+def test_an_image_without_gradient_stays(images: torch.Tensor) -> None:
+    class Flat(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return x.flatten(1)[:, :5] * 0
+
+    for norm in NORMS:
+        same = BIM(Flat(), eps=0.1, norm=norm)(images, torch.zeros(12, dtype=torch.int64))
+        torch.testing.assert_close(same, images)
+
+
+def test_tiny_gradients_still_give_full_l2_steps(images: torch.Tensor) -> None:
+    class Faint(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return x.flatten(1)[:, :5] * 1e-30
+
+    images = images * 0.5 + 0.25
+    moved = FGSM(Faint(), eps=0.1, norm="l2")(images, torch.zeros(12, dtype=torch.int64))
+    torch.testing.assert_close(sizes(moved - images, "l2"), torch.full((12,), 0.1))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"eps": -0.1}, "0 or more, in pixel units; got -0.1"),
+        ({"eps": 8}, "write 8/255, not 8"),
+        ({"eps": math.nan}, "got nan"),
+        ({"eps": []}, "at least one eps"),
+        ({"norm": "l1"}, "linf, l2; got 'l1'"),
+        ({"steps": 0}, "steps must be at least 1; got 0"),
+        ({"alpha": 0.0}, "alpha must be positive, in pixel units; got 0.0"),
+        ({"restarts": 0}, "restarts must be at least 1; got 0"),
+    ],
+)
+def test_settings_that_do_not_fit_are_refused(
+    options: dict[str, object], message: str, net: Classifier
+) -> None:
+    with pytest.raises(AttackError, match=message):
+        PGD(net, **options)
+
+
+def test_inputs_that_do_not_fit_are_refused(
+    net: Classifier, images: torch.Tensor, labels: torch.Tensor
+) -> None:
+    attack = FGSM(net)
+    for bad, message in (
+        (images[0], r"got torch.float32 \(3, 8, 8\)"),
+        (images[:0], "N at least 1"),
+        ((images * 255).to(torch.uint8), "torch.uint8"),
+        (images * 2 - 0.5, r"\[0, 1\]; got values from"),
+        (images * math.nan, "values from nan to nan"),
+    ):
+        with pytest.raises(AttackError, match=message):
+            attack(bad, labels)
+    for bad, message in (
+        (labels[:3], r"shape \(12,\); got"),
+        (labels.float(), "torch.float32"),
+        (labels - 9, "0 or more; got -"),
+        (labels + 9, "none of the network's 5 classes"),
+    ):
+        with pytest.raises(AttackError, match=message):
+            attack(images, bad)
+    with pytest.raises(AttackError, match="batch_size must be at least 1; got 0"):
+        attack(images, labels, batch_size=0)
+    with pytest.raises(AttackError, match="single eps; got 2"):
+        PGD(net, eps=[0.1, 0.2]).iterate(images, labels)
+    with pytest.raises(AttackError, match=r"must return logits \(12, classes\)"):
+        FGSM(nn.Identity())(images, labels)
+
+
+def test_a_network_in_training_is_refused_by_its_layer(net: Classifier) -> None:
+    net.train()
+    with pytest.raises(AttackError, match=r"BatchNorm2d 'net\.1' is in training mode"):
+        FGSM(net)
+
+
+def test_a_step_is_a_frozen_record(
+    net: Classifier, images: torch.Tensor, labels: torch.Tensor
+) -> None:
+    state = next(FGSM(net).iterate(images, labels))
+    assert isinstance(state, AttackStep)
+    with pytest.raises(AttributeError):
+        state.step = 2  # type: ignore[misc]

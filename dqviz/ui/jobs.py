@@ -14,9 +14,10 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from dqviz.experiments import Engine, Handle, Result
+from dqviz.experiments import Engine, Handle
 from dqviz.specs import ExperimentSpec
 from dqviz.ui import errors
+from dqviz.ui.views import View
 
 POLL_SECONDS = 0.25
 GRACE_SECONDS = 0.3
@@ -56,24 +57,6 @@ class Request:
         self.given_up = True
         for handle in self.handles:
             handle.cancel()
-
-
-@dataclasses.dataclass(frozen=True)
-class View:
-    """The results that can be drawn. `stale` says that they answer an older request."""
-
-    results: tuple[Result, ...] = ()
-    stale: bool = False
-
-    @property
-    def keys(self) -> tuple[str, ...]:
-        """The results' keys: equal keys, equal content."""
-        return tuple(result.spec_key for result in self.results)
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """What a reader needs to know of these results, each said once."""
-        return tuple(dict.fromkeys(note for result in self.results for note in result.notes))
 
 
 def make_engine() -> Engine:

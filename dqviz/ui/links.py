@@ -9,7 +9,9 @@ import streamlit as st
 
 from dqviz.ui.settings import ATTACK_NAMES, Parameter, Settings, epsilon_text, ignored_values
 
-PAGE_NAMES = frozenset({"view", "layer", "sample", "maps", "controls", "embed", "embed_options"})
+PAGE_NAMES = frozenset(
+    {"view", "metric", "controls", "layer", "sample", "maps", "embed", "embed_options"}
+)
 """Names in the address bar that single pages read and check."""
 
 _IGNORED = "_ignored"

@@ -2,38 +2,58 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Hashable, Sequence
 
 import streamlit as st
 
 from dqviz import __version__
 from dqviz.charts.chart import Chart, ChartError
+from dqviz.ui.settings import Settings
+from dqviz.ui.views import View
 
 CONFIG = {
     "displaylogo": False,
     "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d", "zoomIn2d", "zoomOut2d"],
 }
-_STALE_STYLE = "<style>.st-key-{key} {{opacity: 0.4; transition: opacity 0.2s}}</style>"
+_STALE_STYLE = "<style>.st-key-chart_{key} {{opacity: 0.4}}</style>"
 
 
-@st.cache_resource(max_entries=128, show_spinner=False)
+def need_networks(settings: Settings) -> None:
+    """Stops the page, and says why, where no network is chosen."""
+    if not settings.networks:
+        st.info("Choose at least one network in the sidebar.", icon=":material/arrow_back:")
+        st.stop()
+
+
+def chart(
+    key: str, view: View, draw: Callable[[], Chart], *, content: Sequence[Hashable] = ()
+) -> None:
+    """Draws one chart of a view, greyed where the view is stale, an empty frame where it is empty.
+
+    `content` names what the chart shows of the view, such as an epsilon: with the same results and
+    equal content the chart drawn before is used again. What cannot be drawn is said in words.
+    """
+    if not view.results:
+        st.skeleton(height=420)
+        return
+    try:
+        drawn = _drawn(key, (*view.keys, *content), draw)
+    except ChartError as error:
+        st.info(f"Nothing to draw here: {error}.", icon=":material/info:")
+        return
+    frame(key, drawn, stale=view.stale)
+
+
+@st.cache_resource(max_entries=256, show_spinner=False)
 def _drawn(key: str, content: tuple[Hashable, ...], _draw: Callable[[], Chart]) -> Chart:
     return _draw()
 
 
-def chart(key: str, draw: Callable[[], Chart], *, content: Sequence[Hashable] = ()) -> None:
-    """Draws one chart with all that belongs to it.
-
-    `content` names what the chart shows (results' keys, epsilon): with equal content the chart
-    drawn before is used again. What cannot be drawn is said in words.
-    """
-    try:
-        drawn = _drawn(key, tuple(content), draw) if content else draw()
-    except ChartError as error:
-        st.info(f"Nothing to draw here: {error}.")
-        return
+def frame(key: str, drawn: Chart, *, stale: bool = False) -> None:
+    """A drawn chart with its sentence, its formula, its data and a file of them."""
     with st.container(key=f"chart_{key}", gap="xsmall"):
+        if stale:
+            st.html(_STALE_STYLE.format(key=key))
         st.subheader(drawn.title, anchor=False)
         st.plotly_chart(drawn.figure, key=f"figure_{key}", alt=drawn.alt, config=CONFIG)
         st.caption(drawn.how_to_read)
@@ -72,22 +92,7 @@ def export(drawn: Chart) -> str:
     return drawn.table.assign(dqviz_version=__version__).to_csv(index=False)
 
 
-@contextmanager
-def figures(key: str, *, stale: bool) -> Iterator[None]:
-    """A place for charts, greyed while newer numbers are being computed."""
-    name = f"figures_{key}"
-    with st.container(key=name):
-        if stale:
-            st.html(_STALE_STYLE.format(key=name))
-        yield
-
-
 def sentences(claims: Sequence[str]) -> None:
     """What the numbers say, in words that were computed from them."""
     for claim in claims:
-        st.markdown(f"**{claim}**" if claim == claims[0] else claim)
-
-
-def placeholder(height: int = 420) -> None:
-    """An empty frame where a chart will be."""
-    st.skeleton(height=height)
+        st.markdown(claim)

@@ -1,0 +1,57 @@
+"""Results as pages draw them: merged tables, cut by epsilon once and kept."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pandas as pd
+import streamlit as st
+
+from dqviz.experiments import Result
+
+
+@dataclasses.dataclass(frozen=True)
+class View:
+    """The results that can be drawn. `stale` says that they answer an older request."""
+
+    results: tuple[Result, ...] = ()
+    stale: bool = False
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The results' keys: equal keys, equal content."""
+        return tuple(result.spec_key for result in self.results)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader needs to know of these results, each said once."""
+        return tuple(dict.fromkeys(note for result in self.results for note in result.notes))
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """The rows of all results; not to be changed."""
+        return _merged(self.keys, self.results)
+
+    def at(self, epsilon: float) -> pd.DataFrame:
+        """The rows of one epsilon (pixel units), the nearest that there is; not to be changed."""
+        return nearest(_by_epsilon(self.keys, self.results), epsilon)
+
+
+def nearest(tables: dict[float, pd.DataFrame], epsilon: float) -> pd.DataFrame:
+    """The table of the epsilon that is nearest to the one wanted."""
+    return tables[min(tables, key=lambda found: abs(found - epsilon))]
+
+
+def by_epsilon(table: pd.DataFrame) -> dict[float, pd.DataFrame]:
+    """A table cut by its epsilons."""
+    return {float(epsilon): rows for epsilon, rows in table.groupby("epsilon", sort=True)}  # type: ignore[arg-type]
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def _merged(keys: tuple[str, ...], _results: tuple[Result, ...]) -> pd.DataFrame:
+    return pd.concat([result.table for result in _results], ignore_index=True)
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def _by_epsilon(keys: tuple[str, ...], _results: tuple[Result, ...]) -> dict[float, pd.DataFrame]:
+    return by_epsilon(_merged(keys, _results))

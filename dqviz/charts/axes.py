@@ -1,4 +1,4 @@
-"""Axes shared by the charts: layers without overlapping names, logarithmic ticks, stacked panels."""
+"""Axes shared by the charts: layers no names overlapping, logarithmic ticks, panels."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The distance between clean and perturbed activations, layer by layer: the project's main chart."""
+"""The distance between clean and perturbed activations, layer by layer: the main chart."""
 
 from __future__ import annotations
 

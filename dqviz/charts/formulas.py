@@ -20,9 +20,13 @@ FORMULAS = {
     r"\widehat{\lVert Q(u') - Q(u) \rVert_2^2} = \sum_i t_i^2 + s^2 f_i (1 - f_i),\quad "
     r"\text{gain} = \frac{\lVert Q(u') - Q(u) \rVert}{\lVert u' - u \rVert}",
     "flips": r"\text{flip rate} = \frac{1}{m} \#\{i : \text{code}(u'_i) \ne \text{code}(u_i)\},"
-    r"\qquad \text{frozen codes: } Q(u) + \operatorname{clip}(u') - \operatorname{clip}(u)",
+    r"\qquad \text{frozen codes: } Q(u) + \operatorname{clip}(u') - \operatorname{clip}(u),"
+    r"\qquad \text{contribution} = r_{\text{real}} - r_{\text{frozen}} "
+    r"\text{ (relative distance at the logits)}",
     "failure": r"\text{AUC} = P(S_{\text{flipped}} > S_{\text{kept}}) + "
     r"\tfrac{1}{2} P(S_{\text{flipped}} = S_{\text{kept}})",
+    "failure_auc_amplification": r"\text{AUC} = P(S_{\text{flipped}} > S_{\text{kept}}) + "
+    r"\tfrac{1}{2} P(S_{\text{flipped}} = S_{\text{kept}}),\quad S = \text{amplification}",
     "constants": r"\sigma_{\max}(W_{\text{out} \times \text{in} k^2}),\quad "
     r"\lVert A \rVert_2 = \max_d \frac{\lVert A d \rVert_2}{\lVert d \rVert_2},\quad "
     r"\lVert \operatorname{diag}(\gamma / \sigma) A \rVert_2",
@@ -33,7 +37,8 @@ FORMULAS = {
     r"\quad W \text{ of shape out} \times \text{in} k^2",
     "gain_bound": r"\frac{\lVert A_\ell d \rVert_2}{\lVert d \rVert_2} \le \lVert A_\ell \rVert_2",
     "probability": r"p_c = \frac{e^{z_c}}{\sum_j e^{z_j}}",
-    "noise_map": r"\operatorname{mean}_{c} \, | a_\ell(x')_c - a_\ell(x)_c |",
+    "noise_map": r"\frac{\sqrt{\operatorname{mean}_c (a_\ell(x') - a_\ell(x))_{c,h,w}^2}}"
+    r"{\sqrt{\operatorname{mean}_{c,h,w} a_\ell(x)_{c,h,w}^2}}",
     "image": r"x' = x + \delta,\quad \lVert \delta \rVert \le \varepsilon,\quad x' \in [0, 1]",
     "accuracy": r"\hat p = \frac{k}{n},\quad \frac{\hat p + \frac{z^2}{2n} \pm z "
     r"\sqrt{\frac{\hat p (1 - \hat p)}{n} + \frac{z^2}{4 n^2}}}{1 + \frac{z^2}{n}},\quad z = 1.96",
@@ -46,6 +51,7 @@ TITLES = {
     "sqnr_db": "Signal to quantization noise (dB)",
     "linear_gain": "Gain of the layer (ratio)",
     "bucket_flip_rate": "Codes changed (% of elements)",
-    "flip_contribution": "Flip contribution (ratio)",
+    "flip_contribution": "Distance added by flips (difference of ratios)",
+    "failure_auc_amplification": "Area under the ROC curve (0 to 1)",
     "quantizer_gain": "Gain, out / in (ratio)",
 }

@@ -118,8 +118,16 @@ def short_networks(networks: Iterable[str]) -> dict[str, str]:
     return {name: "/".join(p[shared:]) for name, p in zip(names, parts, strict=True)}
 
 
-_SHORT = (("net.", ""), ("features.", "f"), ("layer", ""), ("denseblock", "db"))
-_SHORT += (("denselayer", "dl"), ("conv", "c"), ("downsample", "ds"), ("shortcut", "sc"))
+_SHORT = {
+    "net.": "",
+    "features.": "f",
+    "denselayer": "dl",
+    "denseblock": "db",
+    "layer": "",
+    "conv": "c",
+    "downsample": "ds",
+    "shortcut": "sc",
+}
 
 
 def short_layers(layers: Sequence[str], *, longest: int = 12) -> list[str]:
@@ -127,7 +135,7 @@ def short_layers(layers: Sequence[str], *, longest: int = 12) -> list[str]:
     names = []
     for layer in layers:
         name = layer
-        for long, short in _SHORT:
+        for long, short in _SHORT.items():
             name = name.replace(long, short)
         names.append(name if len(name) <= longest else "…" + name[1 - longest :])
     return names if len(set(names)) == len(set(layers)) else list(layers)

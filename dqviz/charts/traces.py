@@ -8,9 +8,10 @@ from typing import Any
 
 from dqviz.charts.axes import drawable, layer_positions, same_layers
 from dqviz.charts.style import GREY, NetworkStyle, bits_dash, bits_marker, fade, network_styles
-from dqviz.charts.tidy import Curve, curve_names
+from dqviz.charts.tidy import Curve
+from dqviz.specs import FULL_PRECISION
 
-CONTROL_MARKERS = {"random_signs": "x-open", "gaussian": "cross-open", "other_image": "star-open"}
+CONTROL_MARKERS = {"random_signs": "x", "gaussian": "cross", "other_image": "star"}
 BAND_OPACITY = 0.14
 SKIP = {"hoverinfo": "skip", "showlegend": False}
 
@@ -31,13 +32,21 @@ def line_style(
     """Line and marker of a curve: colour and marker by network, dash and filling by bits."""
     colour = colour_of(curve, styles)
     if curve.is_control:
-        marker = {"symbol": CONTROL_MARKERS[curve.attack], "size": 5, "color": colour}
-        return {"line": {"color": colour, "width": 1.2, "dash": "dot"}, "marker": marker}
+        return _control_style(curve, colour)
     symbol = bits_marker(styles[curve.network].marker, curve.weight_bits, curve.act_bits)
     dash = bits_dash(curve.weight_bits, curve.act_bits)
     many = small or len(curve.layers) > 40
     marker = {"symbol": symbol, "size": 5 if many else 8, "color": colour}
     return {"line": {"color": colour, "width": 2.2, "dash": dash}, "marker": marker}
+
+
+def _control_style(curve: Curve, colour: str) -> dict[str, Any]:
+    """Thin dots, the further apart the fewer the bits, and a marker by the kind of control."""
+    bits = min(curve.act_bits, curve.weight_bits)
+    symbol = CONTROL_MARKERS[curve.attack] + ("-open" if bits == FULL_PRECISION else "")
+    dash = f"2px,{max(3, 12 - bits)}px"
+    marker = {"symbol": symbol, "size": 5, "color": colour}
+    return {"line": {"color": colour, "width": 1.2, "dash": dash}, "marker": marker}
 
 
 def curve_line(
@@ -93,13 +102,11 @@ def curve_band(curve: Curve, curves: Sequence[Curve], *, colour: str, log: bool)
     }
 
 
-def level_line(value: float, text: str, *, axis: str = "y", log: bool = False) -> dict[str, Any]:
+def level_line(value: float, text: str, *, axis: str = "y") -> dict[str, Any]:
     """A horizontal reference line across a panel, said by its text at the right end."""
-    del log  # shapes take data values on logarithmic axes too
-    reference = "x domain"
     return {
         "type": "line",
-        "xref": reference,
+        "xref": "x domain",
         "yref": axis,
         "x0": 0,
         "x1": 1,
@@ -108,8 +115,3 @@ def level_line(value: float, text: str, *, axis: str = "y", log: bool = False) -
         "line": {"color": GREY, "width": 1.4, "dash": "dot"},
         "label": {"text": text, "textposition": "end", "font": {"size": 11}},
     }
-
-
-def names_of(curves: Sequence[Curve]) -> dict[Curve, str]:
-    """A name for each curve."""
-    return dict(zip(curves, curve_names(curves), strict=True))

@@ -1,0 +1,52 @@
+"""Charts: a tidy table in, a `Chart` out: the figure, its words, its formula and its rows.
+
+pandas, numpy and plotly only. A `Chart` has `figure`, `title`, `how_to_read`, `formula` (LaTeX),
+`alt`, `table` and `note`. What cannot be drawn raises `ChartError` and says what was found.
+
+Amplification: `distance_by_layer`, `distance_animation` (play button over the epsilons),
+`bits_heatmap`, `quantizer_view`, `flips`, `failure_prediction`, `failure_by_layer`, `sqnr`,
+`linear_gain`.
+Lipschitz: `layer_constants`, `batchnorm_effect`, `gain_against_bound`, `network_bounds`,
+`singular_values`.
+Playground: `image_triplet`, `probabilities`, `noise_maps`.
+Robustness: `accuracy_bars`.
+Sentences computed from the same tables are in `dqviz.charts.claims`. `grey_out` marks the rows
+whose clean accuracy has collapsed.
+"""
+
+from dqviz.charts.accuracy import accuracy_bars, failure_by_layer, failure_prediction
+from dqviz.charts.bucket_flips import flips
+from dqviz.charts.chart import Chart, ChartError
+from dqviz.charts.distance import distance_animation, distance_by_layer
+from dqviz.charts.heatmap import bits_heatmap
+from dqviz.charts.lipschitz import batchnorm_effect, gain_against_bound, layer_constants
+from dqviz.charts.network import network_bounds, singular_values
+from dqviz.charts.playground import image_triplet, noise_maps, probabilities
+from dqviz.charts.quantizer import linear_gain, quantizer_view, sqnr
+from dqviz.charts.tidy import epsilon_text, epsilons, grey_out
+
+__all__ = [
+    "Chart",
+    "ChartError",
+    "accuracy_bars",
+    "batchnorm_effect",
+    "bits_heatmap",
+    "distance_animation",
+    "distance_by_layer",
+    "epsilon_text",
+    "epsilons",
+    "failure_by_layer",
+    "failure_prediction",
+    "flips",
+    "gain_against_bound",
+    "grey_out",
+    "image_triplet",
+    "layer_constants",
+    "linear_gain",
+    "network_bounds",
+    "noise_maps",
+    "probabilities",
+    "quantizer_view",
+    "singular_values",
+    "sqnr",
+]

@@ -22,7 +22,7 @@ from dqviz.measure.activations import (
     observe_pairs,
     require_pairs,
 )
-from dqviz.measure.centring import KEPT_BYTES, CentredNorms, activation_means, input_bytes
+from dqviz.measure.centring import CentredNorms, centred_norms
 from dqviz.measure.distances import absolute_sums, norms, ratio, signal_to_noise_db
 from dqviz.measure.errors import MeasureError
 from dqviz.measure.flips import frozen_distances
@@ -123,7 +123,8 @@ def measure_profile(
     if batch_size < 1:
         raise MeasureError(f"batch_size must be at least 1; got {batch_size}")
     report = progress or (lambda done, total: None)
-    measurement = _Measurement(model, reference, _centring(model, images, batch_size, report))
+    centred = centred_norms(model, images, batch_size=batch_size, progress=report)
+    measurement = _Measurement(model, reference, centred)
     for start in range(0, len(images), batch_size):
         part = slice(start, start + batch_size)
         clean_logits = measurement.step(images[part], adversarial[part])
@@ -154,8 +155,14 @@ def sample_distances(
     batch_size: int = 64,
     progress: Progress | None = None,
 ) -> dict[str, torch.Tensor]:
-    """One metric by layer (`logits` last), (N,) float64 each; arguments as `measure_profile`."""
+    """One metric by layer (`logits` last), (N,) float64 each, of the layers that have it.
+
+    Arguments and errors as `measure_profile`; a metric that no layer has is refused.
+    """
     profile = measure_profile(model, images, adversarial, batch_size=batch_size, progress=progress)
+    measured = {name for metrics in profile.values.values() for name in metrics}
+    if metric not in measured:
+        raise MeasureError(f"no metric {metric!r} here; expected one of {', '.join(measured)}")
     return {
         layer: profile.values[layer][metric]
         for layer in profile.layers
@@ -176,19 +183,6 @@ def profile_rows(profile: Profile) -> list[Row]:
         for name, statistics in zip(names, summaries(table), strict=True)
         for statistic, value in statistics.items()
     ]
-
-
-def _centring(
-    model: nn.Module, images: torch.Tensor, batch_size: int, report: Progress
-) -> CentredNorms:
-    """The way to the means that costs least within the memory allowed."""
-    samples = len(images)
-    if samples <= batch_size or input_bytes(model, images[:1]) * samples <= KEPT_BYTES:
-        return CentredNorms(samples)
-    means = activation_means(
-        model, images, batch_size=batch_size, progress=lambda done, total: report(0, total)
-    )
-    return CentredNorms(samples, means)
 
 
 class _Measurement:

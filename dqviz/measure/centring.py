@@ -12,9 +12,26 @@ from torch import nn
 
 from dqviz.measure.activations import LayerView, Progress, observe
 from dqviz.measure.distances import norms
+from dqviz.measure.rows import LOGITS
 
 KEPT_BYTES = 256 * 2**20
 """How much of the clean activations may be kept to save a pass over the images."""
+
+
+def centred_norms(
+    model: nn.Module, images: torch.Tensor, *, batch_size: int, progress: Progress
+) -> CentredNorms:
+    """What collects the norms with the least work that the memory allows.
+
+    `progress` is called with 0 images done during the pass over the clean images, if it is needed.
+    """
+    samples = len(images)
+    if samples <= batch_size or input_bytes(model, images[:1]) * samples <= KEPT_BYTES:
+        return CentredNorms(samples)
+    means = activation_means(
+        model, images, batch_size=batch_size, progress=lambda done, total: progress(0, total)
+    )
+    return CentredNorms(samples, means)
 
 
 class CentredNorms:
@@ -51,16 +68,19 @@ class CentredNorms:
 def activation_means(
     model: nn.Module, images: torch.Tensor, *, batch_size: int, progress: Progress
 ) -> dict[str, torch.Tensor]:
-    """The mean input of every layer over the images, one sample's shape each."""
+    """The mean over the images, of one sample's shape, of each layer's input and of the logits."""
     means: dict[str, torch.Tensor] = {}
 
+    def add(layer: str, values: torch.Tensor) -> None:
+        part = values.sum(dim=0).double() / len(images)
+        means[layer] = means[layer] + part if layer in means else part
+
     def visit(view: LayerView) -> None:
-        part = view.inputs.sum(dim=0).double() / len(images)
-        means[view.name] = means[view.name] + part if view.name in means else part
+        add(view.name, view.inputs)
 
     for start in range(0, len(images), batch_size):
         batch = images[start : start + batch_size]
-        observe(model, batch, visit)
+        add(LOGITS, observe(model, batch, visit))
         progress(min(start + batch_size, len(images)), len(images))
     return {name: mean.float() for name, mean in means.items()}
 

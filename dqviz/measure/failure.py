@@ -3,7 +3,7 @@
 The area is the Mann-Whitney statistic: the chance that a sample whose prediction flipped has the
 larger score than one whose did not, ties counting half. The interval is the score interval of
 Newcombe, Stat. Med. 25 (2006) 559-573 (method 5): the areas that lie at most 1.96 standard errors
-from the measured one, the error being that of Hanley and McNeil, Radiology 143 (1982) 29-36, at that
+from the measured one, by the error that Hanley and McNeil (Radiology 143, 1982, 29-36) give at that
 area. Unlike DeLong's it keeps a width when the separation is perfect.
 """
 

@@ -12,11 +12,20 @@ from typing import TYPE_CHECKING, Any
 from .errors import DataError
 from .fingerprint import fingerprint_data
 from .folder_paths import data_folder
+from .listing import DataInfo, list_data
 
 if TYPE_CHECKING:
     from .loading import ImageData, load_data
 
-__all__ = ["DataError", "ImageData", "data_folder", "fingerprint_data", "load_data"]
+__all__ = [
+    "DataError",
+    "DataInfo",
+    "ImageData",
+    "data_folder",
+    "fingerprint_data",
+    "list_data",
+    "load_data",
+]
 
 _NEEDS_TORCH = {"ImageData": ".loading", "load_data": ".loading"}
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from dqviz.specs import DataSpec
 
+from .downloads import ARCHIVES, FROM_FILES, local_form, local_parquet
 from .errors import DataError
 from .locations import class_folders, find_path, image_files, parquet_files, split_name
 from .streetdigits import DATA_VERSION
@@ -31,12 +32,12 @@ def fingerprint_data(spec: DataSpec) -> str:
         return fingerprint_files(parquet_files(find_path(path), spec.split))
     if kind == "folder":
         folders = class_folders(find_path(path), spec.split)
-        names = hashlib.sha256("\0".join(folder.name for folder in folders).encode()).hexdigest()
-        content = (file_sha256(file) for folder in folders for file in image_files(folder))
-        return _combine([names, *content])
+        return _combine(_combine([f.name, *map(file_sha256, image_files(f))]) for f in folders)
     if kind == "streetdigits":
         return f"streetdigits-{DATA_VERSION}-{spec.split}"
-    raise DataError(f"{spec.name} is not here yet")
+    if local_form(kind, spec.split) == FROM_FILES:
+        return fingerprint_files(local_parquet(kind, spec.split))
+    return f"{kind}-md5-{ARCHIVES[kind, spec.split].md5}-{spec.split}"
 
 
 def fingerprint_files(files: Iterable[Path]) -> str:

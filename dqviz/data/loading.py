@@ -9,10 +9,13 @@ import torch
 
 from dqviz.specs import DataSpec
 
+from .downloads import FROM_FILES, local_form, local_parquet
 from .errors import DataError
 from .fingerprint import fingerprint_data
+from .image_folder import ImageFolder
 from .locations import find_path, parquet_files, split_name
 from .parquet import ParquetSource
+from .published import CLASSES, Published
 from .rendered import StreetDigits
 from .source import Progress, Rows, Source
 
@@ -50,7 +53,8 @@ def load_data(spec: DataSpec, *, progress: Progress | None = None) -> ImageData:
 
     Args:
         spec: which data set, split and images; see `DataSpec`.
-        progress: called now and then with what is done and what there is to do.
+        progress: called now and then with what is done and what there is to do: bytes while
+            downloading, images while decoding or rendering.
 
     Raises:
         DataError: if the data set is unknown, absent or unreadable, has fewer images than asked
@@ -83,7 +87,13 @@ def open_source(spec: DataSpec, *, progress: Progress | None = None) -> Source:
         return ParquetSource(parquet_files(find_path(path), spec.split), fingerprint=fingerprint)
     if kind == "streetdigits":
         return StreetDigits(spec.split, fingerprint=fingerprint)
-    raise DataError(f"{spec.name} is not here yet")
+    if kind == "folder":
+        return ImageFolder(find_path(path), spec.split, fingerprint=fingerprint)
+    classes = CLASSES[kind]
+    if local_form(kind, spec.split) == FROM_FILES:
+        files = local_parquet(kind, spec.split)
+        return ParquetSource(files, fingerprint=fingerprint, classes=classes)
+    return Published(kind, spec.split, fingerprint=fingerprint, progress=progress or _silent)
 
 
 def choose_rows(total: int, *, n_samples: int | None, seed: int) -> Rows:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from .errors import DataError
@@ -44,7 +45,7 @@ def find_path(path: str) -> Path:
     """
     given = Path(path).expanduser()
     for candidate in (given, data_folder() / given):
-        if candidate.exists():
+        if os.path.exists(candidate):  # unlike Path.exists, False for impossible names
             return candidate
     places = f"{given}" if given.is_absolute() else f"{given} (here or in {data_folder()})"
     raise DataError(f"there is no file or folder {places}")
@@ -61,28 +62,51 @@ def parquet_files(path: Path, split: str) -> tuple[Path, ...]:
     """
     if path.is_file():
         return (path,)
+    found = _split_files(path, split)
+    if not found:
+        raise DataError(
+            f"{path} holds no file {split}*.parquet; expected one for the {split} split"
+        )
+    return found
+
+
+def holds_parquet(folder: Path, split: str) -> bool:
+    """Whether a folder has parquet files of a split."""
+    return bool(_split_files(folder, split))
+
+
+def _split_files(folder: Path, split: str) -> tuple[Path, ...]:
     for pattern in (f"{split}.parquet", f"{split}-*.parquet", f"{split}*.parquet"):
-        found = sorted(path.glob(pattern))
+        found = sorted(folder.glob(pattern))
         if found:
             return tuple(found)
-    raise DataError(f"{path} holds no file {split}*.parquet; expected one for the {split} split")
+    return ()
 
 
 def class_folders(path: Path, split: str) -> tuple[Path, ...]:
-    """The folders of the classes, sorted by name: those of `PATH/SPLIT` if it exists, else of PATH.
+    """One folder a class, sorted by name: in `PATH/SPLIT` if that exists, else in PATH itself.
+
+    Where PATH holds both `train` and `test`, a class of either is a class of both, so that labels
+    agree; its folder need not exist in both.
 
     Raises:
-        DataError: if PATH is not a folder, or fewer than two folders are in it.
+        DataError: if PATH is not a folder, or has fewer than two classes.
     """
     if not path.is_dir():
         raise DataError(f"{path} is a file; expected a folder with one folder a class")
-    root = path / split if (path / split).is_dir() else path
-    folders = sorted(p for p in root.iterdir() if p.is_dir() and not p.name.startswith("."))
-    if len(folders) < 2:
+    splits = [path / name for name in ("train", "test") if (path / name).is_dir()]
+    root = path / split if path / split in splits else path
+    roots = splits if root in splits else [root]
+    names = sorted({p.name for r in roots for p in r.iterdir() if _is_class(p)})
+    if len(names) < 2:
         raise DataError(
-            f"{root} holds {len(folders)} folders; expected one folder a class, at least 2"
+            f"{root} holds {len(names)} folders; expected one folder a class, at least 2"
         )
-    return tuple(folders)
+    return tuple(root / name for name in names)
+
+
+def _is_class(path: Path) -> bool:
+    return path.is_dir() and not path.name.startswith(".")
 
 
 def image_files(folder: Path) -> tuple[Path, ...]:

@@ -24,8 +24,12 @@ BATCH_ROWS = 1024
 class ParquetSource(Source):
     """A split held in one parquet file, or in several shards, one after the other."""
 
-    def __init__(self, files: tuple[Path, ...], *, fingerprint: str) -> None:
+    def __init__(
+        self, files: tuple[Path, ...], *, fingerprint: str, classes: tuple[str, ...] = ()
+    ) -> None:
         """Read the labels; pixels are left for later.
+
+        `classes` are the names to use where they cover the labels.
 
         Raises:
             DataError: for a file that is no parquet, lacks a column, is empty, or has bad labels.
@@ -37,7 +41,9 @@ class ParquetSource(Source):
         labels = np.concatenate(shards)
         if len(labels) == 0:
             raise DataError(f"{files[0]} has no rows; expected at least one image")
-        classes = _class_names(files[0], int(labels.max()) + 1)
+        least = int(labels.max()) + 1
+        if not classes or len(classes) < least:
+            classes = _class_names(files[0], least)
         super().__init__(labels=labels, classes=classes, fingerprint=fingerprint)
 
     def decode(self, rows: Rows, size: int, progress: Progress) -> Pixels:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Callable, Sequence
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -34,7 +35,10 @@ class Source(abc.ABC):
         native_size: side in pixels where no other is asked for.
         fixed_size: whether all images have that size, so that the cache need hold no other.
         fingerprint: names the content.
+        cached: whether decoded pixels are worth keeping on disk.
     """
+
+    cached: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -73,7 +77,7 @@ class Source(abc.ABC):
                 f"{len(rows):,} images of {size} x {size} pixels take {wanted / 2**30:.0f} GiB; "
                 f"expected at most {MAX_BYTES / 2**30:.0f} GiB: ask for fewer images (n_samples)"
             )
-        if everything > MAX_CACHED_BYTES:
+        if not self.cached or everything > MAX_CACHED_BYTES:
             return self.decode(rows, size, progress)
         whole = cached_pixels(
             cache_folder(),

@@ -20,13 +20,14 @@ Pixels = npt.NDArray[np.uint8]
 
 def colour(rgb: Floats) -> Ints:
     """Grey levels (B, 3) -> (B, 3, 1, 1) in sixteenths."""
-    levels = np.floor(np.clip(rgb, 0, 255) * GREY + 0.5)
-    return levels.astype(np.int32)[:, :, None, None]
+    levels = np.floor(np.clip(rgb, 0, 255) * GREY + 0.5)[:, :, None, None]
+    return np.asarray(levels, np.int32)
 
 
 def mask(share: npt.NDArray[np.float32]) -> Ints:
     """Shares of a pixel (B, SIZE, SIZE), 0 to 1 -> (B, 1, SIZE, SIZE) in 4096ths."""
-    return np.floor(share * np.float32(ONE) + np.float32(0.5)).astype(np.int32)[:, None]
+    shares: Ints = np.floor(share * np.float32(ONE) + np.float32(0.5)).astype(np.int32)
+    return shares[:, None]
 
 
 def whole(values: Floats, unit: int) -> Ints:

@@ -9,9 +9,12 @@ from typing import Any
 from dqviz.charts.axes import drawable, layer_positions, same_layers
 from dqviz.charts.style import GREY, NetworkStyle, bits_dash, bits_marker, fade, network_styles
 from dqviz.charts.tidy import Curve
-from dqviz.specs import FULL_PRECISION
 
-CONTROL_MARKERS = {"random_signs": "x", "gaussian": "cross", "other_image": "star"}
+CONTROL_DASHES = {
+    "random_signs": "2px,{gap}px",
+    "gaussian": "2px,{gap}px,2px,{gap}px,7px,{gap}px",
+    "other_image": "7px,{gap}px,2px,{gap}px",
+}
 BAND_OPACITY = 0.14
 SKIP = {"hoverinfo": "skip", "showlegend": False}
 
@@ -31,22 +34,23 @@ def line_style(
 ) -> dict[str, Any]:
     """Line and marker of a curve: colour and marker by network, dash and filling by bits."""
     colour = colour_of(curve, styles)
-    if curve.is_control:
-        return _control_style(curve, colour)
     symbol = bits_marker(styles[curve.network].marker, curve.weight_bits, curve.act_bits)
+    if curve.is_control:
+        marker = {"symbol": symbol, "size": 4, "color": colour}
+        return {
+            "line": {"color": colour, "width": 1.2, "dash": _control_dash(curve)},
+            "marker": marker,
+        }
     dash = bits_dash(curve.weight_bits, curve.act_bits)
     many = small or len(curve.layers) > 40
     marker = {"symbol": symbol, "size": 5 if many else 8, "color": colour}
     return {"line": {"color": colour, "width": 2.2, "dash": dash}, "marker": marker}
 
 
-def _control_style(curve: Curve, colour: str) -> dict[str, Any]:
-    """Thin dots, the further apart the fewer the bits, and a marker by the kind of control."""
+def _control_dash(curve: Curve) -> str:
+    """Dots by the kind of control, the further apart the fewer the bits."""
     bits = min(curve.act_bits, curve.weight_bits)
-    symbol = CONTROL_MARKERS[curve.attack] + ("-open" if bits == FULL_PRECISION else "")
-    dash = f"2px,{max(3, 12 - bits)}px"
-    marker = {"symbol": symbol, "size": 5, "color": colour}
-    return {"line": {"color": colour, "width": 1.2, "dash": dash}, "marker": marker}
+    return CONTROL_DASHES[curve.attack].format(gap=max(3, 12 - bits))
 
 
 def curve_line(

@@ -1,0 +1,55 @@
+"""Clean and robust accuracy with intervals, at every epsilon of an attack."""
+
+from __future__ import annotations
+
+import torch
+
+from dqviz.measure.accuracy import accuracy
+from dqviz.specs import ExperimentSpec
+
+from .findings import Findings, proportion_rows
+from .setting import add_notes, prepare
+from .steps import Steps
+from .workbench import Workbench
+
+ROUNDED_FROM = 0.5 / 255
+"""Rounding to 8 bits takes back an L-infinity perturbation below half a grey level."""
+
+
+def measure(spec: ExperimentSpec, bench: Workbench, steps: Steps) -> Findings:
+    """Rows for the whole network, `value`, `low` and `high` of a 95 % Wilson interval each.
+
+    `clean_accuracy` and, at every epsilon, `robust_accuracy`; from half a grey level up also
+    `robust_accuracy_rounded`, with the adversarial images rounded to 8 bits as when saved to a
+    file. For L2 attacks it is given at every epsilon.
+    """
+    loading, judging, crafting, measuring = steps.split([1, 1, 10, 2])
+    setting = prepare(spec, bench, loading)
+    found = Findings(columns={**setting.accuracy_columns(judging)})
+    add_notes(found, setting)
+    attacked = setting.crafted(crafting, early_stop=True)
+    clean = proportion_rows("clean_accuracy", setting.clean(judging))
+    for (epsilon, adversarial), part in zip(
+        attacked.items(), measuring.split([1] * len(attacked)), strict=True
+    ):
+        rows = list(clean)
+        for metric, images in _versions(spec, epsilon, adversarial).items():
+            share = accuracy(
+                setting.subject.network,
+                images,
+                setting.data.labels,
+                batch_size=spec.batch_size,
+                progress=part.counter("robust accuracy"),
+            )
+            rows += proportion_rows(metric, share)
+        found.add(rows, attack=spec.attack.name, epsilon=epsilon)
+    return found
+
+
+def _versions(
+    spec: ExperimentSpec, epsilon: float, adversarial: torch.Tensor
+) -> dict[str, torch.Tensor]:
+    versions = {"robust_accuracy": adversarial}
+    if spec.attack.norm != "linf" or epsilon >= ROUNDED_FROM:
+        versions["robust_accuracy_rounded"] = (adversarial * 255).round() / 255
+    return versions

@@ -1,0 +1,119 @@
+"""How a perturbation grows through a network, for every epsilon, beside its matched controls."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import torch
+
+from dqviz.attacks import craft, matched_control
+from dqviz.measure import (
+    Profile,
+    Row,
+    failure_prediction,
+    freeze_codes,
+    measure_profile,
+    profile_rows,
+    wilson,
+)
+from dqviz.specs import CONTROLS, FULL_PRECISION, ExperimentSpec
+
+from .findings import Findings, proportion_rows
+from .setting import Setting, add_notes, prepare
+from .steps import Steps
+from .workbench import Workbench
+
+SQNR = "sqnr_db"
+"""It compares clean activations with full precision, so it is the same for every perturbation."""
+
+
+def measure(spec: ExperimentSpec, bench: Workbench, steps: Steps) -> Findings:
+    """Rows by layer for the attack and, if asked, each control, at every epsilon.
+
+    With `details` the contribution of bucket flips is measured for the attack, with the codes of
+    all layers frozen and one layer at a time, and under an attack crafted on the frozen network.
+    """
+    loading, judging, crafting, measuring = steps.split([1, 1, 2, 6])
+    setting = prepare(spec, bench, loading)
+    found = Findings(columns={**setting.accuracy_columns(judging)})
+    add_notes(found, setting)
+    attacked = setting.crafted(crafting)
+    names = (spec.attack.name, *(CONTROLS if spec.controls else ()))
+    parts = iter(measuring.split([_cost(spec, name) for _ in attacked for name in names]))
+    sqnr: list[Row] = []
+    for epsilon, adversarial in attacked.items():
+        for name in names:
+            images = _perturbed(setting, name, adversarial)
+            profile = _profile(setting, name, epsilon, images, next(parts), with_sqnr=not sqnr)
+            rows = profile_rows(profile)
+            sqnr = sqnr or [row for row in rows if row.metric == SQNR]
+            rows = [row for row in rows if row.metric != SQNR] + sqnr
+            prediction = failure_prediction(profile)
+            rows += accuracy_rows(setting, profile) + prediction.rows
+            found.add(rows, attack=name, epsilon=epsilon)
+            if prediction.reason is not None and name == spec.attack.name:
+                found.notes.append(f"At {epsilon * 255:.4g}/255: {prediction.reason}.")
+    return found
+
+
+def _cost(spec: ExperimentSpec, name: str) -> float:
+    return 10.0 if spec.details and name == spec.attack.name else 1.0
+
+
+def _perturbed(setting: Setting, name: str, adversarial: torch.Tensor) -> torch.Tensor:
+    """The attack's images, or a control's whose perturbation is as long, image by image."""
+    if name not in CONTROLS:
+        return adversarial
+    generator = torch.Generator().manual_seed(setting.spec.attack.seed)
+    return matched_control(name, setting.data.images, adversarial, generator=generator)
+
+
+def _profile(
+    setting: Setting,
+    name: str,
+    epsilon: float,
+    adversarial: torch.Tensor,
+    steps: Steps,
+    *,
+    with_sqnr: bool,
+) -> Profile:
+    spec = setting.spec
+    follow_flips = spec.details and name not in CONTROLS and spec.quant.act_bits < FULL_PRECISION
+    crafting, measuring = steps.split([4 if follow_flips else 0, 6])
+    return measure_profile(
+        setting.subject.network,
+        setting.data.images,
+        adversarial,
+        reference=setting.full.network if with_sqnr else None,
+        batch_size=spec.batch_size,
+        flips="layers" if follow_flips else "rate",
+        adversarial_frozen=_craft_on_frozen(setting, epsilon, crafting) if follow_flips else None,
+        progress=measuring.counter(f"{name} at {epsilon * 255:.4g}/255, layer by layer"),
+    )
+
+
+def _craft_on_frozen(setting: Setting, epsilon: float, steps: Steps) -> torch.Tensor:
+    """The same attack on the network whose codes are frozen at the clean images, (N, C, H, W)."""
+    spec, data = setting.spec, setting.data
+    attack = dataclasses.replace(spec.attack, epsilons=(epsilon,))
+    parts = []
+    starts = range(0, len(data), spec.batch_size)
+    for start, part in zip(starts, steps.split([1] * len(starts)), strict=True):
+        images = data.images[start : start + spec.batch_size]
+        labels = data.labels[start : start + spec.batch_size]
+        frozen = freeze_codes(setting.subject.network, images)
+        counter = part.counter("crafting on the network with frozen codes")
+        parts.append(craft(frozen, images, labels, attack, progress=counter)[epsilon])
+    return torch.cat(parts)
+
+
+def accuracy_rows(setting: Setting, profile: Profile) -> list[Row]:
+    """Clean and robust accuracy on the final iterate, which no early stopping made smaller."""
+    labels = setting.data.labels
+    before, after = (
+        logits.argmax(dim=1) for logits in (profile.clean_logits, profile.adversarial_logits)
+    )
+    n = len(labels)
+    rows = proportion_rows("clean_accuracy", wilson(int((before == labels).sum()), n))
+    rows += proportion_rows("robust_accuracy", wilson(int((after == labels).sum()), n))
+    return rows

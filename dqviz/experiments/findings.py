@@ -1,0 +1,36 @@
+"""What the measurement of one kind of experiment hands to `run`."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from dqviz.measure.accuracy import Proportion
+from dqviz.measure.rows import NETWORK, Row
+
+
+@dataclasses.dataclass(kw_only=True)
+class Findings:
+    """Rows (mappings of columns), what all of them share, arrays by name, and notes.
+
+    `extra` names the columns that this kind adds after the common ones.
+    """
+
+    rows: list[dict[str, Any]] = dataclasses.field(default_factory=list)
+    columns: dict[str, Any] = dataclasses.field(default_factory=dict)
+    arrays: dict[str, np.ndarray] = dataclasses.field(default_factory=dict)
+    notes: list[str] = dataclasses.field(default_factory=list)
+    extra: tuple[str, ...] = ()
+
+    def add(self, rows: Iterable[Row], **columns: Any) -> None:
+        """Adds measured rows, all with the given columns."""
+        self.rows += [{**row._asdict(), **columns} for row in rows]
+
+
+def proportion_rows(metric: str, share: Proportion) -> list[Row]:
+    """The rows of a proportion with its 95 % interval, for the whole network."""
+    parts = {"value": share.value, "low": share.low, "high": share.high}
+    return [Row(NETWORK, -1, metric, name, value) for name, value in parts.items()]

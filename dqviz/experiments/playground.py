@@ -1,0 +1,168 @@
+"""One image through one network: pictures, probabilities, and the noise in the feature maps.
+
+Arrays, all float32:
+- `clean`, `adversarial`, images (C, H, W) in [0, 1]; `perturbation`, their difference.
+- `difference/LAYER` for every layer of the specification: what the perturbation changed in the
+  layer's input, a picture (H, W): the root-mean-square over the channels of a(x') - a(x), divided
+  by that of a(x) over the whole map. Its own root-mean-square is the layer's relative distance, so
+  one colour scale serves all networks. The input of a linear layer is a picture (1, F).
+
+Rows, besides the common columns with `class`, `class_index`, `probability`, `stage` (`clean` or
+`adversarial`), `label` and `predicted` (names of classes; at the stage of the row):
+- metric `probability` of `logits`, one row a stage and class, `statistic` the stage;
+- metric `relative_distance` of every layer and of the logits, `statistic` `value`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from dqviz.attacks import craft
+from dqviz.data import DataError
+from dqviz.data.decode import decode_image
+from dqviz.measure.activations import LayerView, halves, observe_pairs
+from dqviz.measure.distances import relative_distance
+from dqviz.measure.rows import LOGITS, Row
+from dqviz.models import ModelError, model_info
+from dqviz.specs import ExperimentSpec
+
+from .findings import Findings
+from .setting import Setting, add_notes, prepare
+from .steps import Steps
+from .workbench import Workbench
+
+EXTRA = ("stage", "class", "class_index", "probability", "label", "predicted")
+STAGES = ("clean", "adversarial")
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Picture:
+    """One image (1, C, H, W) and its label's index; where the label is a guess, `guessed`."""
+
+    image: torch.Tensor
+    label: int
+    guessed: bool
+
+
+def measure(spec: ExperimentSpec, bench: Workbench, steps: Steps) -> Findings:
+    """The first epsilon of the attack on one image; see the module for what comes back.
+
+    Raises:
+        DataError: if the data set has no such image, or the file is none.
+        ModelError: if the network has no such layer.
+    """
+    loading, crafting, measuring = steps.split([1, 2, 2])
+    setting = prepare(spec, bench, loading)
+    picture = _picture(setting)
+    labels = torch.tensor([picture.label])
+    crafted = craft(
+        setting.source.network,
+        picture.image,
+        labels,
+        spec.attack,
+        progress=crafting.counter("crafting the perturbation"),
+    )
+    epsilon, adversarial = next(iter(crafted.items()))
+    measuring.at(0.0, "through the network")
+    found = Findings(extra=EXTRA, columns={"calibration": setting.subject.calibration})
+    add_notes(found, setting)
+    if picture.guessed:
+        found.notes.append("The label of an uploaded image is the class that the network predicts.")
+    found.arrays = {
+        "clean": picture.image[0].numpy(),
+        "perturbation": (adversarial - picture.image)[0].numpy(),
+        "adversarial": adversarial[0].numpy(),
+    }
+    _look_inside(setting, picture, adversarial, found)
+    for row in found.rows:
+        row.update(attack=spec.attack.name, epsilon=epsilon)
+    return found
+
+
+def _picture(setting: Setting) -> _Picture:
+    spec = setting.spec
+    if spec.image is None:
+        if spec.sample >= len(setting.data):
+            raise DataError(
+                f"there is no image {spec.sample}: {spec.data.name} was asked for "
+                f"{len(setting.data)} images, counted from 0"
+            )
+        image = setting.data.images[spec.sample : spec.sample + 1]
+        return _Picture(image, int(setting.data.labels[spec.sample]), guessed=False)
+    size = setting.data.images.shape[-1]
+    try:
+        content = Path(spec.image).read_bytes()
+    except OSError as error:
+        raise DataError(f"{spec.image} cannot be read: {error.strerror or error}") from error
+    pixels = decode_image(content, size=size, where=Path(spec.image).name)
+    image = torch.from_numpy(pixels).permute(2, 0, 1).float().div(255).unsqueeze(0)
+    with torch.no_grad():
+        label = int(setting.full.network(image).argmax())
+    return _Picture(image, label, guessed=True)
+
+
+def _look_inside(
+    setting: Setting, picture: _Picture, adversarial: torch.Tensor, found: Findings
+) -> None:
+    """Adds the rows of probabilities and distances, and a picture for every layer asked for."""
+    wanted = setting.spec.layers
+    depths: dict[str, int] = {}
+
+    def see(view: LayerView) -> None:
+        depths[view.name] = view.depth
+        clean, perturbed = halves(view.inputs)
+        distance = float(relative_distance(clean, perturbed)[0])
+        found.add([Row(view.name, view.depth, "relative_distance", "value", distance)])
+        if view.name in wanted:
+            found.arrays[f"difference/{view.name}"] = difference_picture(clean[0], perturbed[0])
+
+    logits = observe_pairs(setting.subject.network, picture.image, adversarial, see)
+    unknown = [name for name in wanted if name not in depths]
+    if unknown:
+        raise ModelError(
+            f"{setting.spec.model.label} has no layer {unknown[0]!r}; it has {', '.join(depths)}"
+        )
+    distance = float(relative_distance(*logits)[0])
+    found.add([Row(LOGITS, len(depths), "relative_distance", "value", distance)])
+    _add_probabilities(setting, picture, logits, found)
+
+
+def difference_picture(clean: torch.Tensor, perturbed: torch.Tensor) -> np.ndarray:
+    """Where two activations (C, H, W) or (F,) differ: float32 (H, W) or (1, F), see the module."""
+    maps = clean.reshape(1, 1, -1) if clean.dim() == 1 else clean  # (F,) -> (1, 1, F)
+    difference = (perturbed.reshape(maps.shape) - maps).square().mean(dim=0).sqrt()  # (H, W)
+    scale = maps.square().mean().sqrt()
+    return (difference / scale).to(torch.float32).cpu().numpy()
+
+
+def class_names(setting: Setting) -> tuple[str, ...]:
+    """The network's names of its classes; where those are numbers, the data's if as many."""
+    classes, known = model_info(setting.spec.model).classes, setting.data.classes
+    numbered = classes == tuple(str(index) for index in range(len(classes)))
+    return known if numbered and len(known) == len(classes) else classes
+
+
+def _add_probabilities(
+    setting: Setting,
+    picture: _Picture,
+    logits: tuple[torch.Tensor, torch.Tensor],
+    found: Findings,
+) -> None:
+    classes = class_names(setting)
+    depth = 1 + max(row["depth"] for row in found.rows if row["layer"] != LOGITS)
+    label = classes[picture.label]
+    for stage, values in zip(STAGES, logits, strict=True):
+        shares = values[0].double().softmax(dim=0).tolist()
+        predicted = classes[shares.index(max(shares))]
+        for index, share in enumerate(shares):
+            found.add(
+                [Row(LOGITS, depth, "probability", stage, share)],
+                **{"class": classes[index], "class_index": index, "probability": share},
+                stage=stage,
+                label=label,
+                predicted=predicted,
+            )

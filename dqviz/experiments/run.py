@@ -1,0 +1,106 @@
+"""`run`: a specification in, its numbers out. Imports torch; the browser's process never does.
+
+Each kind of experiment has a file of its own with a function `measure(spec, bench, steps)`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+
+from dqviz import __version__
+from dqviz.specs import DataSpec, ExperimentSpec, ModelSpec, spec_key
+
+from . import accuracy, amplification, lipschitz, playground
+from .findings import Findings
+from .resolve import resolve
+from .result import Result, make_table
+from .steps import Steps
+from .workbench import Workbench, data_name, subject_name
+
+Measure = Callable[[ExperimentSpec, Workbench, Steps], Findings]
+
+KINDS: Mapping[str, Measure] = {
+    "amplification": amplification.measure,
+    "lipschitz": lipschitz.measure,
+    "accuracy": accuracy.measure,
+    "playground": playground.measure,
+}
+
+BENCH = Workbench()
+"""What this process has loaded lately."""
+
+
+def run(
+    spec: ExperimentSpec,
+    *,
+    progress: Callable[[float, str], None] | None = None,
+    cancelled: Callable[[], bool] | None = None,
+    bench: Workbench | None = None,
+) -> Result:
+    """Computes an experiment.
+
+    Args:
+        spec: what is wanted; resolved first if it is not yet.
+        progress: called with a share of 0 to 1 and what is being done.
+        cancelled: asked between batches and steps of the attack.
+        bench: keeps what is loaded; None takes this process' own.
+
+    Raises:
+        Cancelled: if `cancelled` said so.
+        ValueError: one of the rooms' errors (`DataError`, `ModelError`, ...), with a clear text.
+    """
+    resolved = resolve(spec) if _is_open(spec) else spec
+    steps = Steps(progress, cancelled)
+    steps.at(0.0, "loading")
+    found = KINDS[resolved.kind](resolved, bench or BENCH, steps)
+    common = common_columns(resolved)
+    table = make_table(({**common, **found.columns, **row} for row in found.rows), found.extra)
+    return Result(
+        table=table,
+        arrays=found.arrays,
+        notes=tuple(found.notes),
+        spec_key=spec_key(resolved),
+        version=__version__,
+    )
+
+
+def common_columns(spec: ExperimentSpec) -> dict[str, Any]:
+    """The columns that every row of a specification shares."""
+    model, weights = network_columns(spec.model)
+    crafted_on = "itself" if spec.crafted_on is None else subject_name(spec.crafted_on)
+    return {
+        "model": model,
+        "weights": weights,
+        "weight_bits": spec.quant.weight_bits,
+        "act_bits": spec.quant.act_bits,
+        "data": f"{data_name(spec.data.name)} {spec.data.split}",
+        "n_samples": spec.data.n_samples,
+        "seed": spec.data.seed,
+        "crafted_on": crafted_on,
+        "version": __version__,
+    }
+
+
+def network_columns(model: ModelSpec) -> tuple[str, str]:
+    """A network's id in two: `cifar10/resnet20` and `dq`."""
+    name, _, weights = model.label.rpartition("/")
+    return name or (model.arch or "checkpoint"), weights
+
+
+def _is_open(spec: ExperimentSpec) -> bool:
+    parts: list[DataSpec | ModelSpec] = [spec.model, spec.data]
+    if spec.crafted_on is not None:
+        parts.append(spec.crafted_on.model)
+    if spec.calibration is not None:
+        parts.append(spec.calibration)
+    return any(part.fingerprint is None for part in parts)
+
+
+def warm_up() -> None:
+    """Has torch do what it does only once, so that the first request need not wait for it."""
+    weight = torch.zeros(8, 3, 3, 3)
+    images = torch.zeros(2, 3, 32, 32, requires_grad=True)
+    torch.nn.functional.conv2d(images, weight, padding=1).sum().backward()

@@ -1,0 +1,141 @@
+"""What every kind of experiment begins with: the images, the network measured, the one attacked."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+
+from dqviz.data import DataError, ImageData
+from dqviz.measure.accuracy import Proportion, wilson
+from dqviz.models import model_info
+from dqviz.specs import FULL_PRECISION, AttackSpec, Craft, DataSpec, ExperimentSpec
+
+from .findings import Findings
+from .steps import Steps
+from .workbench import Subject, Workbench
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class Setting:
+    """The images at the network's size, the network, itself at full precision, and its victim.
+
+    `source` is the network that perturbations are crafted on, the same object as `subject` unless
+    the specification names another.
+    """
+
+    spec: ExperimentSpec
+    images_spec: DataSpec
+    data: ImageData
+    subject: Subject
+    full: Subject
+    source: Subject
+    bench: Workbench
+
+    def clean(self, steps: Steps, *, full: bool = False) -> Proportion:
+        """The clean accuracy of the network, or of the same one at full precision."""
+        correct = self.correct(steps, full=full)
+        return wilson(int(correct.sum()), len(correct))
+
+    def correct(self, steps: Steps, *, full: bool = False) -> torch.Tensor:
+        """Which clean images are classified correctly, (N,) bool."""
+        subject = self.full if full else self.subject
+        return self.bench.correct(subject, self.images_spec, self.spec.batch_size, steps)
+
+    def crafted(
+        self, steps: Steps, *, early_stop: bool = False, attack: AttackSpec | None = None
+    ) -> dict[float, torch.Tensor]:
+        """The adversarial images by epsilon."""
+        return self.bench.crafted(
+            self.source,
+            self.images_spec,
+            attack or self.spec.attack,
+            batch_size=self.spec.batch_size,
+            steps=steps,
+            early_stop=early_stop,
+        )
+
+    def accuracy_columns(self, steps: Steps) -> Mapping[str, Any]:
+        """The clean accuracies that stand in every row, and how the ranges were calibrated."""
+        return {
+            "clean_accuracy": self.clean(steps).value,
+            "clean_accuracy_full": self.clean(steps, full=True).value,
+            "calibration": self.subject.calibration,
+            "n_samples": len(self.data),
+        }
+
+
+def prepare(spec: ExperimentSpec, bench: Workbench, steps: Steps) -> Setting:
+    """Loads and quantizes what a specification names.
+
+    Raises:
+        DataError: if there are no images, or the network that perturbations are crafted on takes
+            images of another size.
+    """
+    images_spec = bench.sized(spec.data, spec.model)
+    loading, preparing = steps.split([1, 1])
+    data = bench.data(images_spec, loading)
+    full_precision = dataclasses.replace(
+        spec.quant, weight_bits=FULL_PRECISION, act_bits=FULL_PRECISION
+    )
+    own = Craft(model=spec.model, quant=spec.quant)
+    full = Craft(model=spec.model, quant=full_precision)
+    calibration = spec.calibration
+    subject = bench.subject(own, calibration, images_spec, preparing)
+    source = subject
+    if spec.crafted_on is not None:
+        _check_sizes(spec, bench)
+        source = bench.subject(spec.crafted_on, calibration, images_spec, preparing)
+    return Setting(
+        spec=spec,
+        images_spec=images_spec,
+        data=data,
+        subject=subject,
+        full=bench.subject(full, None, images_spec, preparing),
+        source=source,
+        bench=bench,
+    )
+
+
+def _check_sizes(spec: ExperimentSpec, bench: Workbench) -> None:
+    assert spec.crafted_on is not None
+    own, other = (bench.sized(spec.data, m) for m in (spec.model, spec.crafted_on.model))
+    if own != other:
+        raise DataError(
+            f"{spec.model.label} takes images of {own.image_size or 32} pixels and "
+            f"{spec.crafted_on.model.label}, which the perturbation is crafted on, of "
+            f"{other.image_size or 32}; set one image size for both"
+        )
+
+
+def add_notes(found: Findings, setting: Setting) -> None:
+    """Says what a reader needs to know: the calibration, and classes that do not match."""
+    calibration, spec = setting.subject.calibration, setting.spec
+    if calibration == "card":
+        found.notes.append("Activation ranges come from the histograms on the network's card.")
+    elif calibration != "none":
+        on_evaluated = spec.calibration is not None and _same_images(spec.calibration, spec.data)
+        which = "the evaluated images themselves" if on_evaluated else calibration
+        found.notes.append(f"Activation ranges were calibrated on {which}.")
+    classes = model_info(spec.model).classes
+    numbered = tuple(str(index) for index in range(len(classes)))
+    if classes not in (setting.data.classes, numbered):
+        found.notes.append(
+            f"The network's classes ({_few(classes)}) are not those of the images "
+            f"({_few(setting.data.classes)}): accuracies mean little here."
+        )
+
+
+def _same_images(one: DataSpec, other: DataSpec) -> bool:
+    return (one.name, one.split, one.n_samples, one.seed) == (
+        other.name,
+        other.split,
+        other.n_samples,
+        other.seed,
+    )
+
+
+def _few(names: tuple[str, ...]) -> str:
+    return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")

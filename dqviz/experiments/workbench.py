@@ -1,0 +1,225 @@
+"""What experiments have in common: data, networks and perturbations, loaded once and kept a while.
+
+A worker process keeps the latest of each, so that a bit-width not seen before costs its quantization
+and no loading. Everything is keyed by resolved specifications; what is returned is shared and must
+not be changed.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from dqviz import cards
+from dqviz.attacks import craft
+from dqviz.data import DataError, ImageData, load_data
+from dqviz.measure.accuracy import correctness
+from dqviz.models import ModelError, model_info, resolve_model
+from dqviz.quantize import Histogram, collect_histograms, from_json, quantize_model
+from dqviz.specs import FULL_PRECISION, AttackSpec, Craft, DataSpec, ModelSpec
+
+from .memo import Memo
+from .resolve import default_calibration, resolve_model_spec
+from .steps import Steps
+
+DATA_BYTES = 1024**3
+CRAFTED_BYTES = 512 * 1024**2
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class Subject:
+    """A network as it is measured: quantized as asked, or with 32 bits throughout.
+
+    `calibration` says in a few words where its activation ranges come from.
+    """
+
+    key: tuple[Craft, DataSpec | None, DataSpec]
+    network: nn.Module
+    calibration: str
+
+    @property
+    def name(self) -> str:
+        """The network's id and its bits, such as `cifar10/resnet20/dq W8 A4`."""
+        return subject_name(self.key[0])
+
+
+def subject_name(craft: Craft) -> str:
+    """The network's id and its bits."""
+    bits = (("W", craft.quant.weight_bits), ("A", craft.quant.act_bits))
+    return " ".join([craft.model.label, *(f"{k}{b}" for k, b in bits if b != FULL_PRECISION)])
+
+
+def data_name(name: str) -> str:
+    """A data set's name for tables, without the folders of a path from the root."""
+    kind, _, path = name.partition(":")
+    return f"{kind}:{Path(path).name}" if path and Path(path).is_absolute() else name
+
+
+class Workbench:
+    """Loads, quantizes and attacks, and remembers the latest of each. Not thread-safe."""
+
+    def __init__(self) -> None:
+        self._data: Memo[ImageData] = Memo(max_entries=8, max_bytes=DATA_BYTES, size=_data_bytes)
+        self._networks: Memo[nn.Module] = Memo(max_entries=8)
+        self._histograms: Memo[dict[str, Histogram]] = Memo(max_entries=16)
+        self._subjects: Memo[Subject] = Memo(max_entries=24)
+        self._correct: Memo[torch.Tensor] = Memo(max_entries=256)
+        self._crafted: Memo[dict[float, torch.Tensor]] = Memo(
+            max_entries=64, max_bytes=CRAFTED_BYTES, size=_crafted_bytes
+        )
+
+    def sized(self, data: DataSpec, model: ModelSpec) -> DataSpec:
+        """The same images at the size that a network was made for, unless another one is asked."""
+        size = model_info(model).image_size
+        if data.image_size is not None or size == 32:
+            return data
+        return dataclasses.replace(data, image_size=size)
+
+    def data(self, spec: DataSpec, steps: Steps) -> ImageData:
+        """The images that a resolved specification names."""
+        counter = steps.counter("loading images")
+        return self._data.get(spec, lambda: load_data(spec, progress=counter))
+
+    def network(self, spec: ModelSpec) -> nn.Module:
+        """The network at full precision.
+
+        Raises:
+            ModelError: if its file is no longer what the specification's fingerprint says.
+        """
+        return self._networks.get(spec, lambda: _load(spec))
+
+    def subject(
+        self, craft_spec: Craft, calibration: DataSpec | None, data: DataSpec, steps: Steps
+    ) -> Subject:
+        """The network quantized as asked.
+
+        Args:
+            craft_spec: network and bits.
+            calibration: the images that its activation ranges come from; None takes the card's
+                histograms, else the training split of `data`, else `data` itself.
+            data: the evaluated images.
+            steps: for progress and cancelling.
+        """
+        key = (craft_spec, calibration, data)
+        return self._subjects.get(key, lambda: self._prepare(key, steps))
+
+    def correct(
+        self, subject: Subject, data: DataSpec, batch_size: int, steps: Steps
+    ) -> torch.Tensor:
+        """Which clean images the network classifies correctly, (N,) bool."""
+
+        def judge() -> torch.Tensor:
+            images = self.data(data, steps)
+            check_labels(subject.network, images)
+            counter = steps.counter("clean accuracy")
+            return correctness(
+                subject.network,
+                images.images,
+                images.labels,
+                batch_size=batch_size,
+                progress=counter,
+            )
+
+        return self._correct.get((subject.key, data, batch_size), judge)
+
+    def crafted(
+        self,
+        subject: Subject,
+        data: DataSpec,
+        attack: AttackSpec,
+        *,
+        batch_size: int,
+        steps: Steps,
+        early_stop: bool = False,
+    ) -> dict[float, torch.Tensor]:
+        """The adversarial images by epsilon, crafted on a network batch by batch."""
+
+        def make() -> dict[float, torch.Tensor]:
+            images = self.data(data, steps)
+            check_labels(subject.network, images)
+            return craft(
+                subject.network,
+                images.images,
+                images.labels,
+                attack,
+                early_stop=early_stop,
+                batch_size=batch_size,
+                progress=steps.counter("crafting the perturbation"),
+            )
+
+        return self._crafted.get((subject.key, data, attack, batch_size, early_stop), make)
+
+    def _prepare(self, key: tuple[Craft, DataSpec | None, DataSpec], steps: Steps) -> Subject:
+        craft_spec, calibration, data = key
+        model, quant = craft_spec.model, craft_spec.quant
+        if quant.act_bits == FULL_PRECISION:
+            network = quantize_model(self.network(model), quant)
+            return Subject(key=key, network=network, calibration="none")
+        histograms, source = self._calibrate(model, calibration, data, steps)
+        steps.at(0.9, "quantizing")
+        network = quantize_model(self.network(model), quant, calibration=histograms)
+        return Subject(key=key, network=network, calibration=source)
+
+    def _calibrate(
+        self, model: ModelSpec, calibration: DataSpec | None, data: DataSpec, steps: Steps
+    ) -> tuple[dict[str, Histogram], str]:
+        if calibration is None:
+            card = card_of(model)
+            if card is not None and card.calibration:
+                return self._histograms.get(model, lambda: from_json(card.calibration)), "card"
+            calibration = default_calibration(data)
+        spec = self.sized(calibration, model)
+
+        def collect() -> dict[str, Histogram]:
+            steps.at(0.3, "calibrating the ranges")
+            images = self.data(spec, steps)
+            return collect_histograms(self.network(model), images.images)
+
+        count = len(self.data(spec, steps))
+        source = f"{data_name(spec.name)} {spec.split} ({count})"
+        return self._histograms.get((model, spec), collect), source
+
+
+def card_of(model: ModelSpec) -> cards.Card | None:
+    """The card of a shipped network, or the one beside a checkpoint."""
+    if model.checkpoint is not None:
+        return cards.card_beside(model.checkpoint)
+    return cards.load_card(model.id) if model.id in cards.shipped_ids() else None
+
+
+def check_labels(network: nn.Module, data: ImageData) -> None:
+    """Refuses images whose labels the network has no logit for.
+
+    Raises:
+        DataError: if there is such a label.
+    """
+    with torch.no_grad():
+        classes = network(data.images[:1]).shape[1]
+    highest = int(data.labels.max())
+    if highest >= classes:
+        raise DataError(
+            f"{data.name} has labels up to {highest}, the network has {classes} classes "
+            f"(labels 0 to {classes - 1})"
+        )
+
+
+def _load(spec: ModelSpec) -> nn.Module:
+    network = resolve_model(spec)
+    found = resolve_model_spec(spec).fingerprint
+    if spec.fingerprint is not None and found != spec.fingerprint:
+        raise ModelError(
+            f"{spec.checkpoint or spec.id} has changed: its fingerprint is {found}, "
+            f"expected {spec.fingerprint}"
+        )
+    return network
+
+
+def _data_bytes(data: ImageData) -> int:
+    return data.images.nbytes
+
+
+def _crafted_bytes(crafted: dict[float, torch.Tensor]) -> int:
+    return sum(images.nbytes for images in crafted.values())

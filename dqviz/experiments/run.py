@@ -103,4 +103,5 @@ def warm_up() -> None:
     """Has torch do what it does only once, so that the first request need not wait for it."""
     weight = torch.zeros(8, 3, 3, 3)
     images = torch.zeros(2, 3, 32, 32, requires_grad=True)
-    torch.nn.functional.conv2d(images, weight, padding=1).sum().backward()
+    output = torch.nn.functional.conv2d(images, weight, padding=1)
+    torch.autograd.grad(output.sum(), images)

@@ -42,7 +42,9 @@ class Setting:
     def correct(self, steps: Steps, *, full: bool = False) -> torch.Tensor:
         """Which clean images are classified correctly, (N,) bool."""
         subject = self.full if full else self.subject
-        return self.bench.correct(subject, self.images_spec, self.spec.batch_size, steps)
+        return self.bench.correct(
+            subject, self.images_spec, batch_size=self.spec.batch_size, steps=steps
+        )
 
     def crafted(
         self, steps: Steps, *, early_stop: bool = False, attack: AttackSpec | None = None

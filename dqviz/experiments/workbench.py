@@ -1,6 +1,6 @@
 """What experiments have in common: data, networks and perturbations, loaded once and kept a while.
 
-A worker process keeps the latest of each, so that a bit-width not seen before costs its quantization
+A worker process keeps the latest of each, so that a bit-width not seen before costs a quantization
 and no loading. Everything is keyed by resolved specifications; what is returned is shared and must
 not be changed.
 """
@@ -107,7 +107,7 @@ class Workbench:
         return self._subjects.get(key, lambda: self._prepare(key, steps))
 
     def correct(
-        self, subject: Subject, data: DataSpec, batch_size: int, steps: Steps
+        self, subject: Subject, data: DataSpec, *, batch_size: int, steps: Steps
     ) -> torch.Tensor:
         """Which clean images the network classifies correctly, (N,) bool."""
 

@@ -2,51 +2,60 @@
 
 import streamlit as st
 
-from dqviz.charts import distance, quantizer
-from dqviz.ui import jobs, links, requests, session, show
-from dqviz.ui.settings import choice
+from dqviz import charts
+from dqviz.ui import controls, jobs, requests, session, show
 
-TABS = ("Growth", "Bit-widths", "Quantizer", "Flips", "Failure")
-METRICS = {
+MEASURES = {
     "Distance": "relative_distance",
     "Centred": "relative_distance_centred",
     "Amplification": "amplification",
 }
+ELEMENTS = {"All elements": "all", "At zero": "zero", "Inside": "inside", "Clipped": "clipped"}
 
 settings = session.settings(__file__)
-links.check({"view": choice("view", TABS), "metric": choice("measure", tuple(METRICS))})
-st.title("Amplification", anchor=False)
-show.need_networks(settings)
 epsilon = settings.epsilon
-growth, bits, quantizers, flips, failure = st.tabs(TABS, key="view", bind="query-params")
+st.title("Amplification", anchor=False)
+controls.need_networks(settings)
+tab, place = controls.tabs(("Growth", "Bit-widths", "Quantizer", "Flips", "Failure"))
+with place, st.container(horizontal=True, vertical_alignment="center", key="choices"):
+    if tab == "Growth":
+        metric = MEASURES[controls.pick("Measure", tuple(MEASURES), key="metric")]
+        others = st.toggle("Controls of equal size", key="controls", bind="query-params")
+    elif tab == "Bit-widths":
+        network = controls.pick("Network", settings.networks, key="of")
+        by_weights = controls.pick("Bits of", ("Activations", "Weights"), key="by") == "Weights"
+    elif tab == "Quantizer":
+        elements = ELEMENTS[controls.pick("Elements", tuple(ELEMENTS), key="elements")]
+        norm = controls.pick("Norm", ("L2", "L1"), key="norm").lower()
 
-if growth.open:
-    with growth:
-        with st.container(horizontal=True, vertical_alignment="center"):
-            metric = st.segmented_control(
-                "Measure",
-                METRICS,
-                default="Distance",
-                required=True,
-                key="metric",
-                bind="query-params",
-                label_visibility="collapsed",
-            )
-            controls = st.toggle("Controls of equal size", key="controls", bind="query-params")
-        view = jobs.run(requests.amplification(settings, controls=controls), view="growth")
-        show.chart(
-            "growth",
-            view,
-            lambda: distance.distance_by_layer(view.at(epsilon), metric=METRICS[metric]),
-            content=(epsilon, metric),
-        )
-
-if quantizers.open:
-    with quantizers:
+with place:
+    if tab == "Growth":
+        view = jobs.run(requests.amplification(settings, controls=others), view="growth")
+        draw = {"growth": lambda: charts.distance_by_layer(view.at(epsilon), metric=metric)}
+        show.charts(view, draw, content=(epsilon, metric))
+    elif tab == "Bit-widths":
+        view = jobs.run(requests.heat_map(settings, network, weights=by_weights), view="bits")
+        by = "weight_bits" if by_weights else "act_bits"
+        draw = {"heat": lambda: charts.bits_heatmap(view.at(epsilon), by=by)}
+        show.charts(view, draw, content=(epsilon, by))
+    elif tab == "Quantizer":
         view = jobs.run(requests.amplification(settings), view="growth")
-        show.chart(
-            "quantizer",
-            view,
-            lambda: quantizer.quantizer_view(view.at(epsilon)),
-            content=(epsilon,),
-        )
+        at = view.at
+        draw = {
+            "quantizer": lambda: charts.quantizer_view(at(epsilon), elements=elements, norm=norm),
+            "sqnr": lambda: charts.sqnr(at(epsilon)),
+            "linear": lambda: charts.linear_gain(at(epsilon)),
+        }
+        show.charts(view, draw, content=(epsilon, elements, norm))
+    elif tab == "Flips":
+        view = jobs.run(requests.amplification(settings, details=True), view="flips")
+        show.charts(view, {"flips": lambda: charts.flips(view.at(epsilon))}, content=(epsilon,))
+    else:
+        view = jobs.run(requests.amplification(settings), view="growth")
+        draw = {
+            "failure": lambda: charts.failure_prediction(view.at(epsilon)),
+            "failing": lambda: charts.failure_by_layer(view.at(epsilon)),
+            "accuracy": lambda: charts.accuracy_bars(view.at(epsilon)),
+        }
+        show.charts(view, draw, content=(epsilon,))
+    show.notes(view)

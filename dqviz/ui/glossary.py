@@ -87,8 +87,8 @@ GLOSSARY = (
     ),
     Term(
         "Flip contribution",
-        "The output distance with flips over the distance with every code frozen at the clean "
-        "image. Above 1 the flips enlarge the noise, below 1 they shrink it.",
+        "The distance at the logits, minus that of a run in which every code is frozen at the "
+        "clean image. Above 0 the flips enlarge the noise, below 0 they hold it back.",
     ),
     Term(
         "Lipschitz constant",

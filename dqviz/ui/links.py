@@ -10,8 +10,8 @@ import streamlit as st
 from dqviz.ui.settings import ATTACK_NAMES, Parameter, Settings, epsilon_text, ignored_values
 
 PAGE_NAMES = frozenset(
-    {"view", "metric", "controls", "layer", "sample", "maps", "embed", "embed_options"}
-)
+    ("view", "metric", "controls", "of", "by", "elements", "norm", "layer", "sample", "maps")
+) | {"embed", "embed_options"}
 """Names in the address bar that single pages read and check."""
 
 _IGNORED = "_ignored"

@@ -15,7 +15,7 @@ from dqviz.ui.choices import resolve_data
 from dqviz.ui.settings import CRAFTED, EPSILONS, Settings
 
 HEAT_BITS = (FULL_PRECISION, 8, 6, 5, 4, 3, 2)
-"""The activation bits that the heat map shows."""
+"""The bit-widths that the heat map shows."""
 
 
 def data_spec(settings: Settings) -> DataSpec:
@@ -66,9 +66,11 @@ def amplification(
     ]
 
 
-def heat_map(settings: Settings, network: str) -> list[ExperimentSpec]:
-    """One network over all activation bits, its weights at the sidebar's."""
-    pairs = [(settings.weight_bits, bits) for bits in HEAT_BITS]
+def heat_map(settings: Settings, network: str, *, weights: bool) -> list[ExperimentSpec]:
+    """One network over all weight bits, or all activation bits; the others at the sidebar's."""
+    pairs = [
+        (bits, settings.act_bits) if weights else (settings.weight_bits, bits) for bits in HEAT_BITS
+    ]
     return [_amplification(settings, network, *pair) for pair in pairs]
 
 

@@ -2,27 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 
 import streamlit as st
 
 from dqviz import __version__
 from dqviz.charts.chart import Chart, ChartError
-from dqviz.ui.settings import Settings
 from dqviz.ui.views import View
 
 CONFIG = {
     "displaylogo": False,
     "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d", "zoomIn2d", "zoomOut2d"],
 }
+STORY = {
+    "Quantization": "rounds weights and activations to a few levels, so that a network fits into "
+    "small integers and small devices.",
+    "An adversarial perturbation": "changes each pixel by next to nothing, chosen so that the "
+    "network errs.",
+    "Amplification": "is what happens in between: the error grows from layer to layer, and "
+    "rounding can enlarge it.",
+}
+"""What the first page says in three breaths."""
+
+LINKS = {
+    "playground": "See the noise in one image",
+    "amplification": "Follow it layer by layer",
+    "lipschitz": "Ask how much it can grow",
+    "glossary": "Look up a word",
+}
+SHIPPED = (
+    "Computed with the settings that the app starts with when this version was made. "
+    "Your own numbers replace it as soon as they are there."
+)
+_LARGE = {"font_size": 15, "legend_font_size": 15, "hoverlabel_font_size": 15}
+"""Text sizes in pixels that can be read from the back of a lecture hall."""
+
 _STALE_STYLE = "<style>.st-key-chart_{key} {{opacity: 0.4}}</style>"
-
-
-def need_networks(settings: Settings) -> None:
-    """Stops the page, and says why, where no network is chosen."""
-    if not settings.networks:
-        st.info("Choose at least one network in the sidebar.", icon=":material/arrow_back:")
-        st.stop()
 
 
 def chart(
@@ -39,14 +54,27 @@ def chart(
     try:
         drawn = _drawn(key, (*view.keys, *content), draw)
     except ChartError as error:
-        st.info(f"Nothing to draw here: {error}.", icon=":material/info:")
+        reason = str(error).partition(";")[0].rstrip(".")
+        st.info(f"Nothing to draw here: {reason}.", icon=":material/info:")
         return
     frame(key, drawn, stale=view.stale)
 
 
+def charts(
+    view: View, draws: Mapping[str, Callable[[], Chart]], *, content: Sequence[Hashable] = ()
+) -> None:
+    """Draws several charts of one view, by their keys."""
+    for key, draw in draws.items():
+        chart(key, view, draw, content=content)
+
+
 @st.cache_resource(max_entries=256, show_spinner=False)
 def _drawn(key: str, content: tuple[Hashable, ...], _draw: Callable[[], Chart]) -> Chart:
-    return _draw()
+    drawn = _draw()
+    drawn.figure.update_layout(**_LARGE)
+    drawn.figure.update_xaxes(tickfont_size=14, title_font_size=16)
+    drawn.figure.update_yaxes(tickfont_size=14, title_font_size=16)
+    return drawn
 
 
 def frame(key: str, drawn: Chart, *, stale: bool = False) -> None:
@@ -90,6 +118,12 @@ def _extras(key: str, drawn: Chart) -> None:
 def export(drawn: Chart) -> str:
     """The chart's rows as comma-separated values, the program's version in every row."""
     return drawn.table.assign(dqviz_version=__version__).to_csv(index=False)
+
+
+def notes(view: View) -> None:
+    """What a reader needs to know of the results, in small print."""
+    if view.notes:
+        st.caption(" ".join(view.notes))
 
 
 def sentences(claims: Sequence[str]) -> None:

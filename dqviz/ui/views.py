@@ -43,8 +43,12 @@ def nearest(tables: dict[float, pd.DataFrame], epsilon: float) -> pd.DataFrame:
 
 
 def by_epsilon(table: pd.DataFrame) -> dict[float, pd.DataFrame]:
-    """A table cut by its epsilons."""
-    return {float(epsilon): rows for epsilon, rows in table.groupby("epsilon", sort=True)}  # type: ignore[arg-type]
+    """A table cut by its epsilons; rows without one belong to every cut."""
+    always = table[table["epsilon"].isna()]
+    cuts = {float(str(epsilon)): rows for epsilon, rows in table.groupby("epsilon", sort=True)}
+    if always.empty:
+        return cuts
+    return {epsilon: pd.concat([rows, always]) for epsilon, rows in cuts.items()}
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)

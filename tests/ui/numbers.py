@@ -38,8 +38,9 @@ def result_of(spec: ExperimentSpec) -> Result:
     }
     rows = [{**common(spec), **row} for row in makers[spec.kind](spec)]
     arrays = playground_arrays(spec) if spec.kind == "playground" else {}
+    extra = PLAYGROUND_COLUMNS if spec.kind == "playground" else ()
     return Result(
-        table=make_table(rows),
+        table=make_table(rows, extra),
         arrays=arrays,
         notes=("Ranges from the card's histograms.",),
         spec_key=key_of(spec),
@@ -105,9 +106,13 @@ def profile(spec: ExperimentSpec, attack: str, epsilon: float) -> Iterator[dict[
         }
         if layer != "logits":
             values |= quantizer_values(spec, distance)
+        if spec.details:
+            values["flip_contribution"] = 0.01 * depth - 0.5 * distance
         for metric, value in values.items():
             for statistic, number in spread(value):
                 yield row_of(layer, depth, metric, statistic, number)
+        for statistic, number in (("value", 0.6), ("low", 0.5), ("high", 0.7)):
+            yield row_of(layer, depth, "failure_auc_amplification", statistic, number)
     yield from network_rows(spec, epsilon)
 
 
@@ -115,7 +120,7 @@ def quantizer_values(spec: ExperimentSpec, distance: float) -> dict[str, float]:
     """The metrics that only layers have."""
     gain = 1 + 2.0 ** -min(spec.quant.act_bits, 16)
     flips = min(0.9, distance * 2.0 ** (min(spec.quant.act_bits, 8) - 4))
-    values = {"linear_gain": 1.1, "bucket_flip_rate": flips, "flip_contribution": 0.9 + distance}
+    values = {"linear_gain": 1.1, "bucket_flip_rate": flips}
     values |= {
         "element_share_zero": 0.5,
         "element_share_inside": 0.48,
@@ -161,8 +166,11 @@ def lipschitz_rows(spec: ExperimentSpec) -> Iterator[dict[str, Any]]:
         for metric, value in bounds.items():
             yield row_of(layer, depth, metric, "lower", value)
             yield row_of(layer, depth, metric, "upper", 1.04 * value)
-        for statistic, number in spread(0.5 * bounds["operator_norm"]):
-            yield row_of(layer, depth, "measured_gain", statistic, number)
+        for epsilon in spec.attack.epsilons:
+            gain = (0.4 + 10 * epsilon) * bounds["operator_norm"]
+            place = {"attack": spec.attack.name, "epsilon": epsilon}
+            for statistic, number in spread(gain):
+                yield place | row_of(layer, depth, "measured_gain", statistic, number)
         for index in range(16):
             value = sigma * 0.85**index
             yield row_of(layer, depth, "singular_value", str(index), value)
@@ -172,14 +180,43 @@ def lipschitz_rows(spec: ExperimentSpec) -> Iterator[dict[str, Any]]:
         yield row_of("network", -1, "margin_over_lipschitz", statistic, value)
 
 
+PLAYGROUND_COLUMNS = ("stage", "class", "class_index", "probability", "label", "predicted")
+
+
 def playground_rows(spec: ExperimentSpec) -> Iterator[dict[str, Any]]:
-    """Probabilities of the classes."""
-    yield row_of("network", -1, "clean_accuracy", "value", 0.93)
+    """Distances by layer, and probabilities of the classes before and after."""
+    epsilon = spec.attack.epsilons[0]
+    place = {"attack": spec.attack.name, "epsilon": epsilon}
+    for depth, layer in enumerate([*LAYERS, "logits"]):
+        distance = size(spec, spec.attack.name, epsilon, depth)
+        yield place | row_of(layer, depth, "relative_distance", "value", distance)
+    label, shift = spec.sample % 10, min(0.9, size(spec, spec.attack.name, epsilon, 12))
+    for stage, kept in (("clean", 0.95), ("adversarial", 0.95 * (1 - shift))):
+        shares = np.full(10, (1 - kept) / 20)
+        shares[label] += kept
+        shares[(label + 1) % 10] += (1 - kept) / 2
+        words = {"stage": stage, "label": str(label), "predicted": str(int(shares.argmax()))}
+        for index, share in enumerate(shares):
+            row = row_of("logits", len(LAYERS), "probability", stage, float(share))
+            which = {"class": str(index), "class_index": index, "probability": float(share)}
+            yield place | row | words | which
 
 
 def playground_arrays(spec: ExperimentSpec) -> dict[str, np.ndarray]:
-    """Pictures."""
-    return {}
+    """The images, and a picture of the noise for each layer asked for."""
+    generator = np.random.default_rng(spec.sample)
+    place = np.linspace(0, 1, 32, dtype=np.float32)
+    clean = np.stack([np.outer(place, np.roll(place, 5 * c + spec.sample)) for c in range(3)])
+    epsilon = spec.attack.epsilons[0]
+    signs = generator.choice(np.float32([-1, 1]), (3, 32, 32))
+    adversarial = np.clip(clean + np.float32(epsilon) * signs, 0, 1)
+    arrays = {"clean": clean, "perturbation": adversarial - clean, "adversarial": adversarial}
+    for layer in spec.layers:
+        depth = LAYERS.index(layer)
+        side = 32 >> max(0, (depth - 1) // 4)
+        noise = generator.random((side, side), dtype=np.float32)
+        arrays[f"difference/{layer}"] = noise * size(spec, spec.attack.name, epsilon, depth)
+    return {name: np.float32(array) for name, array in arrays.items()}
 
 
 def row_of(layer: str, depth: int, metric: str, statistic: str, value: float) -> dict[str, Any]:

@@ -42,8 +42,17 @@ def test_epsilons_are_written_in_grey_levels(levels, text):
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("abits", "17"), ("wbits", "1"), ("eps", "8"), ("attack", "fgsm"), ("n", "-1")]
-    + [("seed", "x"), ("seed", "100000"), ("data", "parquet:/etc"), ("net", "no/such/net")],
+    [
+        ("abits", "17"),
+        ("wbits", "1"),
+        ("eps", "8"),
+        ("attack", "fgsm"),
+        ("n", "-1"),
+        ("seed", "x"),
+        ("seed", "100000"),
+        ("data", "parquet:/etc"),
+        ("net", "no/such/net"),
+    ],
 )
 def test_a_value_that_cannot_be_had_is_named(name, value):
     (text,) = ignored(**{name: value})
@@ -52,8 +61,7 @@ def test_a_value_that_cannot_be_had_is_named(name, value):
 
 
 def test_what_can_be_had_is_not_named():
-    query = {key: value for key, value in query_of(SETTINGS).items()}
-    assert ignored_values(query, PARAMETERS, frozenset()) == ()
+    assert ignored_values(query_of(SETTINGS), PARAMETERS, frozenset()) == ()
     assert ignored_values({"net": [""]}, PARAMETERS, frozenset()) == ()
 
 

@@ -1,0 +1,195 @@
+"""A server of our own, a headless Chromium, and waiting on states (never on a clock)."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PATIENCE = 120_000
+"""Milliseconds after which a state that does not come is a failure; no test waits that long."""
+
+FLAGS = ["--no-sandbox", "--headless", "--disable-gpu", "--disable-background-networking"]
+FLAGS += ["--disable-component-update", "--disable-sync", "--no-first-run"]
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+HOW = (
+    "no Chromium found: install chromium or Google Chrome (on Debian: apt-get install chromium), "
+    "or name its file in DQVIZ_CHROMIUM"
+)
+IDLE = "[data-testid=stApp][data-test-script-state=notRunning]"
+IDLE += "[data-test-connection-state=CONNECTED]"
+
+
+def find_browser():
+    """The browser's file: DQVIZ_CHROMIUM, or one of the usual names; None where there is none."""
+    named = os.environ.get("DQVIZ_CHROMIUM")
+    found = [named] if named else [shutil.which(name) for name in NAMES]
+    return next((path for path in found if path and Path(path).is_file()), None)
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    """A running headless Chromium."""
+    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    path = find_browser()
+    if path is None:
+        if os.environ.get("CI") == "true":
+            pytest.fail(HOW)
+        pytest.skip(HOW)
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@contextlib.contextmanager
+def running_server(script, folder, **environment):
+    """Serves a script on a free port of the loopback address; gives the address."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "streamlit", "run", str(script)]
+    command += ["--server.port", str(port), "--server.fileWatcherType", "none"]
+    log = folder / "server.log"
+    with log.open("w") as output:
+        server = subprocess.Popen(
+            command,
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=output,
+            text=True,
+            env={**os.environ, "DQVIZ_DATA": str(folder), **environment},
+        )
+        try:
+            if not any("URL:" in line for line in server.stdout):
+                pytest.fail(f"the server did not start: {log.read_text()}")
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            server.terminate()
+            server.communicate(timeout=30)
+
+
+@pytest.fixture(scope="session")
+def fake_server(tmp_path_factory):
+    """The app over an engine that computes nothing."""
+    script = ROOT / "tests" / "browser" / "fake_app.py"
+    with running_server(script, tmp_path_factory.mktemp("fake")) as address:
+        yield address
+
+
+class Tab:
+    """One browser tab on the app, with the questions that the tests ask."""
+
+    def __init__(self, page, address):
+        self.page = page
+        self.address = address
+        self.problems = []
+        page.set_default_timeout(PATIENCE)
+        page.on("console", self._note_console)
+        page.on("pageerror", lambda error: self.problems.append(str(error)))
+        page.on("request", self._note_request)
+
+    def _note_console(self, message):
+        if message.type == "error":
+            self.problems.append(message.text)
+
+    def _note_request(self, request):
+        parts = urlsplit(request.url)
+        if parts.scheme not in ("data", "blob") and parts.hostname != "127.0.0.1":
+            self.problems.append(f"asked for {request.url}")
+
+    def open(self, path="", query=""):
+        """Opens a page of the app and waits until it is drawn."""
+        self.page.goto(f"{self.address}/{path}?{query}")
+        self.page.wait_for_selector(".st-key-abits input")
+        self.settle()
+        return self
+
+    def settle(self):
+        """Waits until the script has ended and nothing is being computed."""
+        self.page.wait_for_selector(IDLE)
+        self.page.wait_for_selector("[data-testid=stSkeleton]", state="detached")
+        self.page.wait_for_selector(".st-key-busy", state="detached")
+
+    def drawn(self, key):
+        """What a chart shows: the traces' names and values, and the axes' ranges."""
+        return self.page.evaluate(DRAWN, f".st-key-figure_{key} .js-plotly-plot")
+
+    def wait_for_change(self, key, before):
+        """Waits until a chart shows something else than before; returns what."""
+        self.page.wait_for_function(
+            f"([selector, before]) => ({DRAWN})(selector) !== before && ({DRAWN})(selector) !== ''",
+            arg=[f".st-key-figure_{key} .js-plotly-plot", before],
+        )
+        self.settle()
+        return self.drawn(key)
+
+    def wait_for_chart(self, key):
+        """Waits until a chart is there; returns what it shows."""
+        return self.wait_for_change(key, "")
+
+    def slide(self, key, keys="ArrowRight"):
+        """Moves a slider by the keyboard."""
+        self.page.focus(f".st-key-{key} input[type=range]")
+        self.page.keyboard.press(keys)
+
+    def text(self):
+        """The words on the page, without the sidebar."""
+        return self.page.inner_text("[data-testid=stMain]")
+
+    def query(self):
+        """The address bar's parameters."""
+        return parse_qs(urlsplit(self.page.url).query)
+
+    def check(self):
+        """No exception is shown, nothing went wrong in the browser, nothing was asked of others."""
+        assert self.page.locator("[data-testid=stException]").count() == 0
+        assert self.problems == []
+
+
+DRAWN = """selector => {
+  const plot = document.querySelector(selector);
+  if (!plot || !plot.data) return "";
+  const plain = v => typeof v === "number" ? +v.toPrecision(6) : v && v.map ? all(v) : v;
+  const all = list => Array.from(list || [], plain);
+  return JSON.stringify(plot.data.map(t => [t.name, all(t.x), all(t.y), all(t.z)]));
+}"""
+
+
+@pytest.fixture(params=["light", "dark"])
+def scheme(request):
+    """The browser's colour scheme."""
+    return request.param
+
+
+@pytest.fixture
+def open_tab(chromium):
+    """Opens tabs, and checks each of them at the end of the test."""
+    with contextlib.ExitStack() as stack:
+        tabs = []
+
+        def opened(address, scheme="light", size=(1400, 1000)):
+            context = chromium.new_context(
+                color_scheme=scheme, viewport={"width": size[0], "height": size[1]}
+            )
+            stack.callback(context.close)
+            tabs.append(Tab(context.new_page(), address))
+            return tabs[-1]
+
+        yield opened
+        for tab in tabs:
+            tab.check()
+
+
+@pytest.fixture
+def tab(fake_server, open_tab):
+    """A tab on the app over the engine that computes nothing."""
+    return open_tab(fake_server)

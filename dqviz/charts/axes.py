@@ -79,13 +79,25 @@ def value_axis(title: str, values: Iterable[float], *, log: bool, **more: Any) -
 
 def log_ticks(low: float, high: float) -> list[float]:
     """Round numbers between two positive ones: as many as a logarithmic axis can carry."""
+    span = math.log10(high / low)
+    if span < 0.6:
+        return _even_ticks(low, high)
     decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-    steps = (1, 2, 5) if math.log10(high / low) < 3.5 else (1,)
-    if math.log10(high / low) < 0.5:
-        steps = (1, 1.5, 2, 3, 4, 5, 6, 8)  # type: ignore[assignment]
+    steps = (1, 2, 5) if span < 3.5 else (1,)
     ticks = [float(f"{s * 10.0**d:.4g}") for d in decades for s in steps]
     inside = [t for t in ticks if low <= t <= high]
-    return inside or [float(f"{low:.3g}"), float(f"{high:.3g}")]
+    return inside[:: math.ceil(len(inside) / 12)] or _even_ticks(low, high)
+
+
+def _even_ticks(low: float, high: float) -> list[float]:
+    """Three to seven multiples of 1, 2 or 5 times a power of ten; the ends where they are equal."""
+    if not high > low:
+        return [low]
+    rough = (high - low) / 5
+    power = 10.0 ** math.floor(math.log10(rough))
+    step = power * next(s for s in (1, 2, 5, 10) if s * power >= rough)
+    first = math.ceil(low / step)
+    return [float(f"{k * step:.6g}") for k in range(first, math.floor(high / step) + 1)]
 
 
 def drawable(values: Iterable[float], *, log: bool) -> list[float | None]:

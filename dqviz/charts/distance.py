@@ -201,7 +201,19 @@ def _traces(
         )
         for c, name in zip(curves, names, strict=True)
     ]
-    return bands + lines
+    return bands + _one_entry_a_control(lines, curves)
+
+
+def _one_entry_a_control(
+    lines: Sequence[dict[str, Any]], curves: Sequence[Curve]
+) -> list[dict[str, Any]]:
+    """The lines with a single entry in the legend for each kind of control."""
+    seen: set[str] = set()
+    entries = []
+    for line, curve in zip(lines, curves, strict=True):
+        entries.append({**line, "showlegend": curve.attack not in seen})
+        seen |= {curve.attack} if curve.is_control else set()
+    return entries
 
 
 def _chart(

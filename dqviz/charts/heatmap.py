@@ -113,16 +113,20 @@ def _cells(
     low, high = (min(finite), max(finite)) if finite else (0.0, 1.0)
     traces = []
     for collapsed in (False, True):
-        chosen = [i for i, c in enumerate(curves) if c.collapsed == collapsed]
-        if not chosen:
+        if collapsed not in [c.collapsed for c in curves]:
             continue
+        blank = [None] * len(longest.layers)
         traces.append(
             {
                 "type": "heatmap",
                 "x": layer_positions(longest, curves),
-                "y": [_row_name(curves[i]) for i in chosen],
-                "z": [values[i] for i in chosen],
-                "customdata": [list(curves[i].values(statistic)) for i in chosen],
+                "y": [_row_name(c) for c in curves],
+                "z": [
+                    v if c.collapsed == collapsed else blank
+                    for c, v in zip(curves, values, strict=True)
+                ],
+                "customdata": [list(c.values(statistic)) for c in curves],
+                "hoverongaps": False,
                 "hovertemplate": "%{x}, %{y}: %{customdata:.3g}<extra></extra>",
                 "zmin": low,
                 "zmax": high,

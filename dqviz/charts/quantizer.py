@@ -93,7 +93,7 @@ def quantizer_view(
     note = collapse_note(any(c.collapsed for c in curves))
     domains = stacked((0.46, 0.27, 0.27), gap=0.07)
     noise = [v for m in metrics for c in parts[m] for v in c.values(statistic)]
-    gains = [v for c in parts[gain] for v in c.values(statistic)]
+    gains = [v for c in parts[gain] for s in (statistic, "q10", "q90") for v in c.values(s)]
     unit = "‖u‖₂" if norm == "l2" else "‖u‖₁"
     data = _noise_lines(parts, metrics, statistic)
     data += _gain_lines(parts[gain], statistic)

@@ -139,7 +139,7 @@ def layout(*, height: int, key: str, **more: Any) -> dict[str, Any]:
         "paper_bgcolor": CLEAR,
         "plot_bgcolor": CLEAR,
         "height": height,
-        "margin": {"l": 72, "r": 24, "t": 24, "b": 64},
+        "margin": {"l": 72, "r": 24, "t": 24, "b": 32},
         "hovermode": "x unified",
         "uirevision": key,
         "legend": {"orientation": "h", "x": 0, "xanchor": "left", "y": 1.02, "yanchor": "bottom"},

@@ -211,11 +211,11 @@ def _curve(
 def curve_names(curves: Sequence[Curve]) -> list[str]:
     """A name a curve: network, bits, and what else tells the curves apart."""
     short = short_networks(c.network for c in curves)
-    several = len({c.attack for c in curves}) > 1
+    several = len({c.attack for c in curves if not c.is_control}) > 1
     names = []
     for curve in curves:
         parts = [short[curve.network], bits_text(curve.weight_bits, curve.act_bits)]
-        if several:
+        if several or curve.is_control:
             parts.append(ATTACK_NAMES.get(curve.attack, curve.attack))
         names.append(", ".join(parts) + (" (collapsed)" if curve.collapsed else ""))
     return names

@@ -8,7 +8,7 @@ from typing import Any
 
 from dqviz.charts.axes import drawable, layer_positions, same_layers
 from dqviz.charts.style import GREY, NetworkStyle, bits_dash, bits_marker, fade, network_styles
-from dqviz.charts.tidy import Curve
+from dqviz.charts.tidy import ATTACK_NAMES, Curve
 
 CONTROL_DASHES = {
     "random_signs": "2px,{gap}px",
@@ -64,13 +64,16 @@ def curve_line(
     number: str = ".3g",
 ) -> dict[str, Any]:
     """The line of one curve, with the layers' names in its hover text where the axis lacks them."""
+    kind = {"name": name}
+    if curve.is_control:
+        kind = {"name": f"control: {ATTACK_NAMES[curve.attack]}", "legendgroup": curve.attack}
     return {
         "type": "scatter",
         "mode": "lines+markers",
-        "name": name,
+        **kind,
         "x": layer_positions(curve, curves),
         "y": drawable(curve.values(statistic), log=log),
-        "hovertemplate": hover_text(curves, number=number),
+        "hovertemplate": f"{hover_text(curves, number=number)}<extra>{name}</extra>",
         "customdata": None if same_layers(curves) else list(curve.layers),
         "connectgaps": False,
         **style,

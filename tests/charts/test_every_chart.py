@@ -118,7 +118,7 @@ def test_background_is_transparent_and_text_colour_is_the_themes(named):
 
 def test_curves_differ_in_more_than_colour(named):
     name, chart = named
-    lines = [t for t in chart.figure.data if t.type == "scatter" and t.showlegend is not False]
+    lines = [t for t in chart.figure.data if t.type == "scatter" and t.mode != "lines"]
     for one, other in itertools.combinations(lines, 2):
         if (one.xaxis, one.yaxis) == (other.xaxis, other.yaxis):
             assert _look(one) != _look(other), (name, one.name, other.name)

@@ -18,7 +18,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import safetensors
 import safetensors.torch
 import torch
 
@@ -31,7 +30,9 @@ _HARMLESS = re.compile(
     r"torch\._utils\._rebuild_\w+|torch\.\w+Storage|torch\.storage\.\w+|torch\.Size|torch\.device"
     r"|torch\.[a-z]+\d+|torch\._tensor\._rebuild_from_type_v2|torch\.nn\.parameter\.Parameter"
     r"|torch\.serialization\._get_layout|collections\.(OrderedDict|Counter)|_codecs\.encode"
+    r"|(__builtin__|builtins)\.(set|dict|list|int|float|str|bytearray)"
 )
+_MAX_HEADER_BYTES = 100_000_000
 _MAX_OPCODES = 2_000_000
 _PICKLES_IN_A_LEGACY_FILE = 5
 
@@ -77,9 +78,13 @@ def parse_checkpoint(data: bytes, *, name: str) -> Any:
         raise ModelError(f"{name} is empty (0 bytes); {EXPECTED}")
     if data.startswith(b"PK\x03\x04"):
         return _parse_torch(data, _pickle_in_zip(data, name), name)
+    # safetensors begins with the length of its header, which may look like the start of a pickle
+    json_at_8 = data[8:9] == b"{"
+    if json_at_8 and int.from_bytes(data[:8], "little") < _MAX_HEADER_BYTES:
+        return parse_safetensors(data, name=name)
     if data.startswith(b"\x80"):
         return _parse_torch(data, data, name)
-    if data[8:9] == b"{" or name.endswith(".safetensors"):
+    if json_at_8 or name.endswith(".safetensors"):
         return parse_safetensors(data, name=name)
     if data.startswith(b"version https://git-lfs"):
         raise ModelError(f"{name} is a pointer of Git LFS, not the file; fetch it: git lfs pull")
@@ -100,7 +105,7 @@ def parse_safetensors(data: bytes, *, name: str) -> dict[str, torch.Tensor]:
         )
     try:
         tensors: dict[str, torch.Tensor] = safetensors.torch.load(data)
-    except (safetensors.SafetensorError, ValueError, KeyError, TypeError, RuntimeError) as error:
+    except Exception as error:  # SafetensorError, and what a strange header leads to
         raise ModelError(
             f"{name} is not a safetensors file, or is truncated: {_first_line(error)}"
         ) from error
@@ -127,7 +132,9 @@ def _pickle_in_zip(data: bytes, name: str) -> bytes:
             if not pickles:
                 raise ModelError(f"{name} is a zip archive without weights of PyTorch; {EXPECTED}")
             return archive.read(pickles[0])
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, OSError) as error:
+    except ModelError:
+        raise
+    except Exception as error:  # a damaged archive can make zipfile raise nearly anything
         raise ModelError(f"{name} is truncated or damaged: {_first_line(error)}") from error
 
 
@@ -137,7 +144,8 @@ def _parse_torch(data: bytes, pickled: bytes, name: str) -> Any:
             warnings.simplefilter("ignore")  # of an unusual pickle protocol; it is refused anyway
             return torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
-        named = sorted({item for item in pickled_names(pickled) if not _HARMLESS.fullmatch(item)})
+        found = [*pickled_names(pickled), *re.findall(r"GLOBAL ([\w.]+)", str(error))]
+        named = list(dict.fromkeys(item for item in found if not _HARMLESS.fullmatch(item)))
         if named:
             more = f" and {len(named) - 5} more" if len(named) > 5 else ""
             raise ModelError(
@@ -185,9 +193,9 @@ def pickled_names(data: bytes) -> Iterator[str]:
 
 
 def _torch_reason(error: Exception) -> str:
-    """The part of torch's long message that says what was wrong."""
-    found = re.search(r"WeightsUnpickler error: (.+)", str(error))
-    return found[1].strip() if found else _first_line(error)
+    """What was wrong, out of torch's long message, which advises to load the file unsafely."""
+    found = re.search(r"WeightsUnpickler error:\s*(.+)", str(error))
+    return found[1].strip()[:120] if found else "its pickle cannot be read as weights only"
 
 
 def _first_line(error: Exception) -> str:

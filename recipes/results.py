@@ -1,0 +1,193 @@
+"""Measure the shipped networks on their test images: docs/RESULTS.md and the overview's picture.
+
+    python recipes/results.py            # writes docs/RESULTS.md, docs/results.csv
+    python recipes/results.py overview   # writes dqviz/results/overview.parquet
+
+Nothing in these files is written by hand.
+"""
+
+from __future__ import annotations
+
+import itertools
+import sys
+from pathlib import Path
+
+import pandas as pd
+import torch
+
+from dqviz.cards import load_card, shipped_ids
+from dqviz.data import load_data
+from dqviz.experiments.run import run
+from dqviz.measure import correctness, paired_difference
+from dqviz.models import load_model
+from dqviz.specs import AttackSpec, DataSpec, ExperimentSpec, ModelSpec, QuantSpec
+from dqviz.ui.settings import EPSILONS
+
+ROOT = Path(__file__).parents[1]
+ATTACKED = 500
+ACCURACY_BITS = ((32, 32), (8, 8), (8, 4), (8, 3), (8, 2), (4, 4), (3, 3), (2, 2))
+NOISE_BITS = ((32, 32), (8, 8), (8, 4))
+EPSILON = 1 / 255
+
+
+def test_data(id: str, n_samples: int | None = None) -> DataSpec:
+    """The test images that the network's recipe names."""
+    test = load_card(id).recipe["test"]
+    return DataSpec(name=test["name"], split=test["split"], n_samples=n_samples)
+
+
+def spec(id: str, kind: str, bits: tuple[int, int], **more: object) -> ExperimentSpec:
+    """An experiment on a shipped network at (weight, activation) bits."""
+    quant = QuantSpec(weight_bits=bits[0], act_bits=bits[1])
+    return ExperimentSpec(kind=kind, model=ModelSpec(id=id), quant=quant, **more)  # type: ignore[arg-type]
+
+
+def accuracies() -> pd.DataFrame:
+    """Clean accuracy on all test images, and robust accuracy under FGSM at 1/255."""
+    attack = AttackSpec(epsilons=(EPSILON,))
+    tables = [
+        run(spec(id, "accuracy", bits, data=test_data(id), attack=attack, batch_size=250)).table
+        for id, bits in itertools.product(shipped_ids(), ACCURACY_BITS)
+    ]
+    return pd.concat(tables, ignore_index=True)
+
+
+def distances() -> pd.DataFrame:
+    """Amplification with the controls at 1/255."""
+    attack = AttackSpec(epsilons=(EPSILON,))
+    tables = [
+        run(
+            spec(
+                id,
+                "amplification",
+                bits,
+                data=test_data(id, ATTACKED),
+                attack=attack,
+                controls=True,
+                batch_size=100,
+            )
+        ).table
+        for id, bits in itertools.product(shipped_ids(), NOISE_BITS)
+    ]
+    return pd.concat(tables, ignore_index=True)
+
+
+def bits_text(row: pd.Series[object]) -> str:
+    """W8 A4, or 'full precision'."""
+    full = row.weight_bits == 32 and row.act_bits == 32
+    return "full precision" if full else f"W{row.weight_bits} A{row.act_bits}"
+
+
+def accuracy_section(table: pd.DataFrame) -> str:
+    """Percentages with 95 % Wilson intervals."""
+    rows = table[table.metric.isin(["clean_accuracy", "robust_accuracy"])]
+    wide = rows.pivot_table(
+        index=["model", "weights", "weight_bits", "act_bits", "metric"],
+        columns="statistic",
+        values="value",
+        sort=False,
+    ).reset_index()
+    wide["text"] = [
+        f"{100 * r.value:.1f} ({100 * r.low:.1f} to {100 * r.high:.1f})" for r in wide.itertuples()
+    ]
+    wide["bits"] = wide.apply(bits_text, axis=1)
+    wide = wide.pivot(index=["model", "weights", "bits"], columns="metric", values="text")
+    return markdown(wide.reset_index())
+
+
+def distance_section(table: pd.DataFrame) -> str:
+    """Medians at the last layer's input and at the logits, for the attack and its controls."""
+    last = table[table.layer != "network"].groupby("model").depth.transform("max")
+    ends = table[(table.depth >= last - 1) & table.statistic.eq("median")]
+    ends = ends[ends.metric.isin(["relative_distance", "amplification"])]
+    ends = ends.assign(
+        bits=ends.apply(bits_text, axis=1),
+        where=ends.metric.str.replace("_", " ") + ", " + ends.layer,
+    )
+    wide = ends.pivot_table(
+        index=["model", "weights", "bits", "attack"], columns="where", values="value", sort=False
+    )
+    return markdown(wide.round(4).reset_index())
+
+
+def norm_section() -> str:
+    """The certified upper bounds of the folded operator norms, from the cards."""
+    rows = []
+    for id in shipped_ids():
+        norms = pd.Series(load_card(id).extra["folded_norms"])
+        summary = {"largest": norms.max(), "median": norms.median(), "smallest": norms.min()}
+        rows.append({"network": id, **{key: round(value, 3) for key, value in summary.items()}})
+    return markdown(pd.DataFrame(rows))
+
+
+def paired_section() -> str:
+    """The penalty's clean accuracy minus vanilla's on the same test images."""
+    rows = []
+    for id in shipped_ids():
+        if not id.endswith("/dq"):
+            continue
+        data = load_data(test_data(id))
+        with torch.no_grad():
+            dq, vanilla = (
+                correctness(load_model(name), data.images, data.labels)
+                for name in (id, id.replace("/dq", "/vanilla"))
+            )
+        found = paired_difference(dq, vanilla)
+        rows.append(
+            {
+                "network": id,
+                "difference (points)": round(100 * found.value, 2),
+                "95 % interval": f"{100 * found.low:.2f} to {100 * found.high:.2f}",
+                "images": len(data),
+            }
+        )
+    return markdown(pd.DataFrame(rows))
+
+
+def markdown(table: pd.DataFrame) -> str:
+    """A table in Markdown."""
+    lines = [list(map(str, table.columns)), ["---"] * len(table.columns)]
+    lines += [[str(value) for value in row] for row in table.itertuples(index=False)]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def write_results() -> None:
+    """Measure everything and write the document and the rows behind it."""
+    accuracy, distance = accuracies(), distances()
+    sections = [
+        "# What the shipped networks measure\n\nWritten by `python recipes/results.py`; nothing "
+        "here is typed by hand. WX AY: weights at X bits, activations at Y, first and last layer "
+        "at 8, quantized after training with the card's histograms. The rows are in results.csv.",
+        "## Accuracy, percent, with 95 % Wilson intervals\n\nAll test images; FGSM at 1/255 "
+        "crafted on each network itself.\n\n" + accuracy_section(accuracy),
+        "## Clean accuracy of the penalty minus vanilla, the same images\n\n" + paired_section(),
+        f"## Noise at the end of the network\n\nMedians over {ATTACKED} test images, FGSM at "
+        "1/255 on each network itself, and its three controls of equal length.\n\n"
+        + distance_section(distance),
+        "## BatchNorm-folded operator norms of the layers, certified upper bounds\n\n"
+        + norm_section(),
+    ]
+    (ROOT / "docs").mkdir(exist_ok=True)
+    (ROOT / "docs" / "RESULTS.md").write_text("\n\n".join(sections) + "\n", encoding="utf-8")
+    rows = pd.concat([accuracy, distance], ignore_index=True)
+    rows = rows[rows.statistic.isin(["value", "low", "high", "median"])]
+    rows.to_csv(ROOT / "docs" / "results.csv", index=False, float_format="%.6g")
+
+
+def write_overview() -> None:
+    """The rows of the overview's first chart, as the app asks for them by default."""
+    attack = AttackSpec(epsilons=tuple(level / 255 for level in EPSILONS))
+    tables = []
+    for weights, bits in itertools.product(("vanilla", "dq"), ((8, 4), (32, 32))):
+        id = f"streetdigits/resnet20/{weights}"
+        data = DataSpec(name="streetdigits", n_samples=64)
+        tables.append(run(spec(id, "amplification", bits, data=data, attack=attack)).table)
+    table = pd.concat(tables, ignore_index=True)
+    kept = ["relative_distance", "relative_distance_centred", "amplification", "clean_accuracy"]
+    target = ROOT / "dqviz" / "results" / "overview.parquet"
+    target.parent.mkdir(exist_ok=True)
+    table[table.metric.isin(kept)].to_parquet(target, index=False)
+
+
+if __name__ == "__main__":
+    write_overview() if sys.argv[1:] == ["overview"] else write_results()

@@ -94,6 +94,15 @@ def test_32_bits_are_full_precision(
         assert (layer.weight_bits, layer.act_bits) == (32, 32)
 
 
+@pytest.mark.parametrize(("fold", "norms"), [(True, 0), (False, 1)])
+def test_batchnorm_is_folded_only_if_asked(small_net: Classifier, fold: bool, norms: int) -> None:
+    quantized = quantize_model(small_net, QuantSpec(weight_bits=4, fold_batchnorm=fold))
+    assert sum(isinstance(m, nn.BatchNorm2d) for m in quantized.modules()) == norms
+    first = quantized.get_submodule("net.0")
+    raw = quantize_weight(small_net.net[0].weight, 8)
+    assert torch.allclose(first.weight, raw) is not fold
+
+
 @pytest.mark.parametrize(("weight_bits", "act_bits"), [(4, 32), (32, 4)])
 def test_first_and_last_bits_serve_only_what_is_quantized(
     small_net: Classifier, images: torch.Tensor, weight_bits: int, act_bits: int

@@ -1,0 +1,132 @@
+"""Attacks against foolbox and torchattacks, on networks from elsewhere and original images.
+
+Where the two are not installed (`benchmarks/requirements-peers.txt`), or the networks and images
+are not at hand, these tests are skipped. Shortcuts for speed are off.
+"""
+
+from __future__ import annotations
+
+import importlib
+import warnings
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+import torch
+
+from dqviz.attacks import BIM, FGSM, PGD
+from dqviz.data import ImageData, load_data
+from dqviz.models import load_checkpoint
+from dqviz.models.normalize import Classifier
+from dqviz.specs import DataSpec
+
+CHECKPOINTS = {"resnet20": "resnet20-12fca82f.th", "resnet32": "resnet32-d509ac18.th"}
+EPSILON = 1 / 255
+ALPHA = EPSILON / 4
+
+
+def peer(name: str) -> ModuleType:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            return importlib.import_module(name)
+        except ImportError:
+            pytest.skip(f"needs {name}: pip install --no-deps -r benchmarks/requirements-peers.txt")
+
+
+@pytest.fixture(scope="module")
+def foolbox() -> ModuleType:
+    return peer("foolbox")
+
+
+@pytest.fixture(scope="module")
+def torchattacks() -> ModuleType:
+    return peer("torchattacks")
+
+
+@pytest.fixture(scope="module")
+def data(shared_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> ImageData:
+    path = shared_folder / "datasets" / "cifar10" / "test-lossless.parquet"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DQVIZ_DATA", str(tmp_path_factory.mktemp("data")))
+        return load_data(DataSpec(name=f"parquet:{path}"))
+
+
+@pytest.fixture(scope="module", params=CHECKPOINTS)
+def outside(request: pytest.FixtureRequest, shared_folder: Path) -> Classifier:
+    arch = str(request.param)
+    return load_checkpoint(
+        shared_folder / "checkpoints" / CHECKPOINTS[arch],
+        arch=arch,
+        classes=10,
+        mean=(0.485, 0.456, 0.406),
+        std=(0.229, 0.224, 0.225),
+    )
+
+
+def robust_accuracy(model: Classifier, adversarial: torch.Tensor, labels: torch.Tensor) -> float:
+    with torch.no_grad():
+        return float((model(adversarial).argmax(1) == labels).float().mean())
+
+
+@pytest.mark.parametrize("eps", [1 / 255, 8 / 255])
+def test_fgsm_equals_foolbox(
+    foolbox: ModuleType, outside: Classifier, data: ImageData, eps: float
+) -> None:
+    ours = FGSM(outside, eps=eps)(data.images, data.labels, batch_size=250)
+    network = foolbox.PyTorchModel(outside, bounds=(0, 1), device="cpu")
+    theirs = torch.cat(
+        [
+            foolbox.attacks.LinfFastGradientAttack()(network, images, labels, epsilons=eps)[0]
+            for images, labels in zip(data.images.split(250), data.labels.split(250), strict=True)
+        ]
+    )
+    assert isinstance(ours, torch.Tensor)
+    equal = ((ours - theirs).abs().flatten(1).amax(1) <= 1e-4).float().mean().item()
+    print(f"FGSM at {eps * 255:g}/255 equals foolbox's on {equal:.1%} of {len(data)} images")
+    assert equal >= 0.98
+
+
+def test_pgd_is_as_strong_as_foolbox_and_torchattacks(
+    foolbox: ModuleType, torchattacks: ModuleType, outside: Classifier, data: ImageData
+) -> None:
+    network = foolbox.PyTorchModel(outside, bounds=(0, 1), device="cpu")
+    theirs = foolbox.attacks.LinfProjectedGradientDescentAttack(
+        abs_stepsize=ALPHA, steps=10, random_start=False
+    )
+    others = torchattacks.PGD(outside, eps=EPSILON, alpha=ALPHA, steps=10, random_start=False)
+    ours = PGD(outside, eps=EPSILON, alpha=ALPHA, steps=10, random_start=False)
+    bim = BIM(outside, eps=EPSILON, alpha=ALPHA, steps=10)
+    crafted: dict[str, list[torch.Tensor]] = {"dqviz": [], "foolbox": [], "torchattacks": []}
+    for images, labels in zip(data.images.split(250), data.labels.split(250), strict=True):
+        crafted["dqviz"].append(ours(images, labels))
+        crafted["foolbox"].append(theirs(network, images, labels, epsilons=EPSILON)[0])
+        crafted["torchattacks"].append(others(images, labels))
+    first = bim(data.images[:8], data.labels[:8])
+    assert isinstance(first, torch.Tensor)
+    assert torch.equal(first, ours(data.images[:8], data.labels[:8]))
+    accuracies = {
+        name: robust_accuracy(outside, torch.cat(parts), data.labels)
+        for name, parts in crafted.items()
+    }
+    print(f"robust accuracy under PGD-10 at 1/255: {accuracies}")
+    assert 0.2 < accuracies["dqviz"] < 0.8
+    assert abs(accuracies["dqviz"] - accuracies["foolbox"]) <= 0.01
+    assert abs(accuracies["dqviz"] - accuracies["torchattacks"]) <= 0.01
+
+
+def test_l2_pgd_is_as_strong_as_foolbox(
+    foolbox: ModuleType, outside: Classifier, data: ImageData
+) -> None:
+    images, labels, eps = data.images[:250], data.labels[:250], 0.1
+    network = foolbox.PyTorchModel(outside, bounds=(0, 1), device="cpu")
+    theirs = foolbox.attacks.L2ProjectedGradientDescentAttack(
+        abs_stepsize=eps / 4, steps=10, random_start=False
+    )(network, images, labels, epsilons=eps)[0]
+    ours = PGD(outside, eps=eps, alpha=eps / 4, steps=10, norm="l2", random_start=False)
+    adversarial = ours(images, labels)
+    assert isinstance(adversarial, torch.Tensor)
+    accuracies = [robust_accuracy(outside, x, labels) for x in (adversarial, theirs)]
+    print(f"robust accuracy under L2 PGD-10 at {eps}: dqviz, foolbox {accuracies}")
+    assert 0.2 < accuracies[0] < 0.8
+    assert abs(accuracies[0] - accuracies[1]) <= 0.01

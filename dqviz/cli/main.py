@@ -1,0 +1,231 @@
+"""The commands, their help, and what becomes of errors."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any, NoReturn
+
+from dqviz import __version__
+
+from . import options as shared
+from .terminal import ProgressLine, message
+
+BAD_INPUT = 2
+INTERRUPTED = 130
+
+MODELS_EXAMPLES = """examples:
+  python -m dqviz models
+  python -m dqviz models --all
+  python -m dqviz models --out networks.csv"""
+DATA_EXAMPLES = """examples:
+  python -m dqviz data
+  python -m dqviz data --out data.json"""
+TRAIN_EXAMPLES = """examples:
+  python -m dqviz train recipes/streetdigits-resnet20-vanilla.toml --out runs
+A run that was killed goes on when the same command is given again."""
+AMPLIFY_EXAMPLES = """examples:
+  python -m dqviz amplify --n 128 --act-bits 4
+  python -m dqviz amplify --model cifar10/resnet20/dq --data parquet:PATH --n 128 \\
+      --weight-bits 8 --act-bits 4 --attack fgsm --eps 1/255 --seed 0 --out curve.csv
+  python -m dqviz amplify --eps 0.25/255,0.5/255,1/255 --controls --out curves.parquet"""
+LIPSCHITZ_EXAMPLES = """examples:
+  python -m dqviz lipschitz --model streetdigits/resnet20/dq
+  python -m dqviz lipschitz --checkpoint FILE --arch resnet20 --classes 10 \\
+      --mean 0.485,0.456,0.406 --std 0.229,0.224,0.225 --out norms.json
+  python -m dqviz lipschitz --details --n 64"""
+ACCURACY_EXAMPLES = """examples:
+  python -m dqviz accuracy --model streetdigits/resnet20/vanilla --attack pgd --eps 1/255 \\
+      --steps 10 --act-bits 4
+  python -m dqviz accuracy --n 500 --eps 0.5/255,1/255,2/255 --out accuracy.json"""
+DOCTOR_EXAMPLES = """examples:
+  python -m dqviz doctor
+  python -m dqviz doctor --out machine.json"""
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line, without the usage."""
+
+    def error(self, text: str) -> NoReturn:
+        message(f"{self.prog}: error: {text}")
+        sys.exit(BAD_INPUT)
+
+
+Command = Callable[[argparse.Namespace, ProgressLine], str | None]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs a command; its exit status is 0, 2 for bad input or 130 after Ctrl-C."""
+    parser = build_parser()
+    options = parser.parse_args(arguments)
+    progress = ProgressLine()
+    try:
+        text = _run(options, progress)
+        if text:
+            print(text, flush=True)
+        return 0
+    except KeyboardInterrupt:
+        progress.clear()
+        message("interrupted")
+        return INTERRUPTED
+    except BrokenPipeError:  # whoever read the output has had enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except (ValueError, OSError, MemoryError) as error:
+        progress.clear()
+        from dqviz.experiments.errors import describe
+
+        message(f"dqviz {options.command}: error: {describe(error)[0]}")
+        return BAD_INPUT
+
+
+def _run(options: argparse.Namespace, progress: ProgressLine) -> str | None:
+    command: Command = options.run
+    if options.command != "train" and options.out is not None:
+        from .output import check_writable
+
+        check_writable(options.out)
+    return command(options, progress)
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """All commands with their options."""
+    parser = _Parser(
+        prog="dqviz",
+        description="See how errors grow inside a quantized neural network.",
+        epilog="`python -m dqviz COMMAND --help` shows a command's options and examples.",
+    )
+    parser.add_argument("--version", action="version", version=f"dqviz {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+
+    def add(name: str, help: str, examples: str, run: Command) -> argparse.ArgumentParser:
+        command: argparse.ArgumentParser = commands.add_parser(
+            name,
+            help=help,
+            description=f"{help[0].upper()}{help[1:]}.",
+            epilog=examples,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,
+        )
+        command.set_defaults(run=run)
+        return command
+
+    models = add("models", "list the networks", MODELS_EXAMPLES, _models)
+    models.add_argument("--all", action="store_true", help="also torchvision's, one by one")
+    shared.add_out(models)
+    shared.add_out(add("data", "list the data sets", DATA_EXAMPLES, _data))
+    _add_train(add("train", "train a network by a recipe", TRAIN_EXAMPLES, _train))
+    amplify = add("amplify", "measure how noise grows layer by layer", AMPLIFY_EXAMPLES, _amplify)
+    _add_experiment(amplify)
+    amplify.add_argument("--controls", action="store_true", help="also three matched controls")
+    amplify.add_argument(
+        "--details", action="store_true", help="also what bucket flips contribute, layer by layer"
+    )
+    lipschitz = add("lipschitz", "bound Lipschitz constants", LIPSCHITZ_EXAMPLES, _lipschitz)
+    _add_experiment(lipschitz)
+    lipschitz.add_argument(
+        "--details",
+        action="store_true",
+        help="also what needs images: measured gains, the network's lower bound, margins",
+    )
+    _add_experiment(
+        add("accuracy", "measure clean and robust accuracy", ACCURACY_EXAMPLES, _accuracy)
+    )
+    shared.add_out(add("doctor", "say what is on this machine", DOCTOR_EXAMPLES, _doctor))
+    return parser
+
+
+def _add_experiment(parser: argparse.ArgumentParser) -> None:
+    shared.add_network(parser)
+    shared.add_data(parser)
+    shared.add_quantization(parser)
+    shared.add_attack(parser)
+    shared.add_out(parser)
+
+
+def _add_train(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("recipe", metavar="RECIPE.toml", help="what to train; see recipes/")
+    parser.add_argument(
+        "--out", metavar="DIR", required=True, help="the folder for the weights and the card"
+    )
+
+
+def _models(options: argparse.Namespace, progress: ProgressLine) -> str | None:
+    from . import listings
+
+    rows = listings.model_rows(options, progress)
+    if options.all or options.out is not None:
+        return _listing(rows, listings.MODEL_COLUMNS, options)
+    return listings.short_model_list(rows)
+
+
+def _data(options: argparse.Namespace, progress: ProgressLine) -> str | None:
+    from . import listings
+
+    return _listing(listings.data_rows(options, progress), listings.DATA_COLUMNS, options)
+
+
+def _doctor(options: argparse.Namespace, progress: ProgressLine) -> str | None:
+    from . import doctor
+
+    return _listing(doctor.doctor_rows(options, progress), doctor.COLUMNS, options)
+
+
+def _train(options: argparse.Namespace, progress: ProgressLine) -> str | None:
+    from .training import train_recipe
+
+    return train_recipe(options, progress)
+
+
+def _amplify(options: argparse.Namespace, progress: ProgressLine) -> str | None:
+    from .views import amplification_view
+
+    return _experiment("amplification", amplification_view, options, progress)
+
+
+def _lipschitz(options: argparse.Namespace, progress: ProgressLine) -> str | None:
+    from .views import lipschitz_view
+
+    return _experiment("lipschitz", lipschitz_view, options, progress)
+
+
+def _accuracy(options: argparse.Namespace, progress: ProgressLine) -> str | None:
+    from .views import accuracy_view
+
+    return _experiment("accuracy", accuracy_view, options, progress)
+
+
+def _experiment(
+    kind: str, view: Callable[[Any], str], options: argparse.Namespace, progress: ProgressLine
+) -> str | None:
+    """Computes in this process; the same specification gives the app the same numbers."""
+    spec = shared.experiment_spec(kind, options)
+    from dqviz.experiments.run import run
+
+    result = run(spec, progress=progress)
+    progress.clear()
+    if options.out is None:
+        return view(result)
+    from .output import write_rows
+
+    write_rows(result.table, options.out)
+    for note in result.notes:
+        message(note)
+    message(f"wrote {len(result.table)} rows to {options.out}")
+    return None
+
+
+def _listing(
+    rows: list[dict[str, Any]], columns: Sequence[str], options: argparse.Namespace
+) -> str | None:
+    from .output import format_table, write_rows
+
+    if options.out is None:
+        return format_table(rows, columns)
+    import pandas as pd
+
+    write_rows(pd.DataFrame(rows), options.out)
+    message(f"wrote {len(rows)} rows to {options.out}")
+    return None

@@ -1,0 +1,249 @@
+"""The options that several commands share, and the specification they stand for."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from dqviz.specs import (
+    ATTACKS,
+    ESTIMATORS,
+    NORMS,
+    RANGES,
+    AttackSpec,
+    Craft,
+    DataSpec,
+    ExperimentSpec,
+    ModelSpec,
+    QuantSpec,
+)
+
+from .values import bits, channels, number, numbers, out_file, whole
+
+DEFAULT_MODEL = "streetdigits/resnet20/vanilla"
+NAMED_DATA = ("streetdigits", "cifar10", "svhn")
+CALIBRATION_IMAGES = 256
+
+
+def add_out(parser: argparse.ArgumentParser) -> None:
+    """--out."""
+    parser.add_argument(
+        "--out",
+        metavar="FILE",
+        type=out_file,
+        help="write all rows to FILE (.json, .csv or .parquet) instead of printing a table",
+    )
+
+
+def add_network(parser: argparse.ArgumentParser) -> None:
+    """The network: an id, or a checkpoint with what it needs."""
+    group = parser.add_argument_group("network")
+    group.add_argument(
+        "--model",
+        metavar="ID",
+        help=f"DATASET/ARCH/WEIGHTS; see `python -m dqviz models` (default: {DEFAULT_MODEL})",
+    )
+    group.add_argument(
+        "--checkpoint", metavar="FILE", help="a safetensors or PyTorch file of weights instead"
+    )
+    group.add_argument("--arch", metavar="NAME", help="the checkpoint's architecture: resnet20")
+    group.add_argument(
+        "--classes", metavar="N", type=whole(2), help="the checkpoint's number of classes"
+    )
+    for name in ("mean", "std"):
+        group.add_argument(
+            f"--{name}",
+            metavar="R,G,B",
+            type=numbers,
+            help=f"the {name} of its input, one number a channel, for pixels in [0, 1]",
+        )
+
+
+def add_data(parser: argparse.ArgumentParser) -> None:
+    """The images."""
+    group = parser.add_argument_group("images")
+    group.add_argument(
+        "--data",
+        metavar="NAME",
+        help="streetdigits, cifar10, svhn, parquet:PATH or folder:PATH "
+        "(default: the data set in the network's id)",
+    )
+    group.add_argument("--split", choices=("train", "test"), default="test")
+    group.add_argument("--n", metavar="N", type=whole(1), help="how many images (default: all)")
+    group.add_argument(
+        "--seed",
+        metavar="N",
+        type=whole(0),
+        default=0,
+        help="of the choice of images, random starts and controls (default: 0)",
+    )
+    group.add_argument(
+        "--image-size", metavar="PIXELS", type=whole(8, 1024), help="(default: the network's)"
+    )
+    group.add_argument(
+        "--batch-size", metavar="N", type=whole(1), default=64, help="images at once (default: 64)"
+    )
+
+
+def add_quantization(parser: argparse.ArgumentParser) -> None:
+    """The bits, and how ranges are found."""
+    group = parser.add_argument_group("quantization")
+    for name, low, default in (
+        ("weight-bits", 2, 32),
+        ("act-bits", 1, 32),
+        ("first-bits", 2, 8),
+        ("last-bits", 2, 8),
+    ):
+        what = "of that layer, where it is quantized, " if default == 8 else ""
+        group.add_argument(
+            f"--{name}",
+            metavar="N",
+            type=bits(low),
+            default=default,
+            help=f"{low} to 8, or 32 for full precision {what}(default: {default})",
+        )
+    group.add_argument("--ranges", choices=RANGES, default="percentile")
+    group.add_argument("--percentile", metavar="P", type=number, default=99.9)
+    group.add_argument(
+        "--fold-batchnorm", action=argparse.BooleanOptionalAction, default=True, help="(default)"
+    )
+    group.add_argument("--estimator", choices=ESTIMATORS, default="clipped")
+    group.add_argument(
+        "--calibration",
+        metavar="DATA",
+        help=f"calibrate ranges on {CALIBRATION_IMAGES} training images of DATA (default: the "
+        "card's histograms, else the data's training split, else the evaluated images)",
+    )
+
+
+def add_attack(parser: argparse.ArgumentParser) -> None:
+    """The perturbation."""
+    group = parser.add_argument_group("attack")
+    group.add_argument("--attack", choices=ATTACKS, default="fgsm")
+    group.add_argument(
+        "--eps",
+        metavar="E[,E...]",
+        type=numbers,
+        default=(1 / 255,),
+        help="the largest change of a pixel, images being in [0, 1]: 1/255, 0.00392 or "
+        "0.5/255,1/255,2/255 (default: 1/255)",
+    )
+    group.add_argument("--norm", choices=NORMS, default="linf")
+    group.add_argument("--steps", metavar="N", type=whole(1), default=10, help="(default: 10)")
+    group.add_argument("--alpha", metavar="A", type=number, help="step (default: 2.5 eps / steps)")
+    group.add_argument("--restarts", metavar="N", type=whole(1), default=1, help="(default: 1)")
+    group.add_argument(
+        "--random-start", action=argparse.BooleanOptionalAction, default=True, help="(default)"
+    )
+    group.add_argument(
+        "--targeted", action="store_true", help="aim at the class after the true one"
+    )
+    group.add_argument(
+        "--crafted-on",
+        metavar="ID",
+        help="craft the perturbation on another network, at full precision; `full` is the same "
+        "network at full precision (default: on the very network measured)",
+    )
+
+
+def experiment_spec(kind: str, options: argparse.Namespace) -> ExperimentSpec:
+    """What the options ask for.
+
+    Raises:
+        ValueError: if they contradict one another or a value does not fit.
+    """
+    model = _model(options)
+    quant = QuantSpec(
+        weight_bits=options.weight_bits,
+        act_bits=options.act_bits,
+        first_bits=options.first_bits,
+        last_bits=options.last_bits,
+        ranges=options.ranges,
+        percentile=options.percentile,
+        fold_batchnorm=options.fold_batchnorm,
+        estimator=options.estimator,
+    )
+    calibration = None
+    if options.calibration is not None:
+        calibration = DataSpec(
+            name=options.calibration,
+            split="train",
+            n_samples=CALIBRATION_IMAGES,
+            image_size=options.image_size,
+        )
+    return ExperimentSpec(
+        kind=kind,
+        model=model,
+        data=_data(options, model),
+        quant=quant,
+        attack=_attack(options),
+        crafted_on=_crafted_on(options, model),
+        calibration=calibration,
+        controls=getattr(options, "controls", False),
+        details=getattr(options, "details", False),
+        batch_size=options.batch_size,
+    )
+
+
+def _model(options: argparse.Namespace) -> ModelSpec:
+    described = ("arch", "classes", "mean", "std")
+    given = [f"--{name}" for name in described if getattr(options, name) is not None]
+    if options.checkpoint is None:
+        if given:
+            raise ValueError(f"{given[0]} describes a --checkpoint; none is given")
+        return ModelSpec(id=options.model or DEFAULT_MODEL)
+    if options.model is not None:
+        raise ValueError("give either --model or --checkpoint, not both")
+    if not Path(options.checkpoint).is_file():
+        raise ValueError(f"--checkpoint: there is no file {options.checkpoint}")
+    return ModelSpec(
+        id=Path(options.checkpoint).name,
+        checkpoint=options.checkpoint,
+        arch=options.arch,
+        classes=options.classes,
+        mean=channels(options.mean, "--mean"),
+        std=channels(options.std, "--std"),
+    )
+
+
+def _data(options: argparse.Namespace, model: ModelSpec) -> DataSpec:
+    return DataSpec(
+        name=options.data or _own_data(model),
+        split=options.split,
+        n_samples=options.n,
+        seed=options.seed,
+        image_size=options.image_size,
+    )
+
+
+def _own_data(model: ModelSpec) -> str:
+    """The data set that a network was made for, or the embedded one if that is not known."""
+    if model.checkpoint is not None:
+        from dqviz.cards import card_beside
+
+        card = card_beside(model.checkpoint)
+        name = "" if card is None else card.dataset
+    else:
+        name = model.id.split("/")[0]
+    return name if name in NAMED_DATA else NAMED_DATA[0]
+
+
+def _attack(options: argparse.Namespace) -> AttackSpec:
+    return AttackSpec(
+        name=options.attack,
+        epsilons=options.eps,
+        norm=options.norm,
+        steps=options.steps,
+        alpha=options.alpha,
+        restarts=options.restarts,
+        random_start=options.random_start,
+        targeted=options.targeted,
+        seed=options.seed,
+    )
+
+
+def _crafted_on(options: argparse.Namespace, model: ModelSpec) -> Craft | None:
+    name = options.crafted_on
+    if name is None:
+        return None
+    return Craft(model=model if name == "full" else ModelSpec(id=name), quant=QuantSpec())

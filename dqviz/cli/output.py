@@ -1,0 +1,93 @@
+"""Rows into files by their suffix, and rows as a table that people read."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+
+def check_writable(file: str) -> None:
+    """Refuses a file that cannot be written, before anything is computed.
+
+    Raises:
+        ValueError: if its folder does not exist or it is a folder itself.
+    """
+    path = Path(file)
+    if path.is_dir():
+        raise ValueError(f"--out: {file} is a folder, expected the name of a file")
+    folder = path.absolute().parent
+    if not folder.is_dir():
+        raise ValueError(f"--out: there is no folder {folder}")
+    if not os.access(path if path.exists() else folder, os.W_OK):
+        raise ValueError(f"--out: {file} cannot be written, permission is denied")
+
+
+def write_rows(table: pd.DataFrame, file: str) -> None:
+    """Writes all rows, in JSON as a list of objects with null for what is not a number.
+
+    The file is replaced in one step, so that an interruption leaves no half of one.
+    """
+    path = Path(file)
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        if path.suffix.lower() == ".csv":
+            table.to_csv(partial, index=False)
+        elif path.suffix.lower() == ".parquet":
+            table.to_parquet(partial, index=False)
+        else:
+            partial.write_text(to_json(table), encoding="utf-8")
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def to_json(table: pd.DataFrame) -> str:
+    """A list of rows, one a line."""
+    rows = [
+        json.dumps({str(key): _plain(value) for key, value in row.items()}, allow_nan=False)
+        for row in table.to_dict(orient="records")
+    ]
+    return "[\n" + ",\n".join(rows) + "\n]\n"
+
+
+def _plain(value: Any) -> Any:
+    """NaN, infinity and missing values as None: JSON has no word for them."""
+    if value is None or value is pd.NA or (isinstance(value, float) and not math.isfinite(value)):
+        return None
+    return value
+
+
+def format_table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> str:
+    """Rows in columns as wide as need be; texts on the left, numbers on the right."""
+    cells = [[format_cell(row.get(column)) for column in columns] for row in rows]
+    widths = [
+        max([len(column), *(len(line[place]) for line in cells)])
+        for place, column in enumerate(columns)
+    ]
+    right = [any(isinstance(row.get(column), int | float) for row in rows) for column in columns]
+
+    def line(texts: Sequence[str]) -> str:
+        padded = [
+            text.rjust(width) if on_right else text.ljust(width)
+            for text, width, on_right in zip(texts, widths, right, strict=True)
+        ]
+        return "  ".join(padded).rstrip()
+
+    return "\n".join([line(list(columns)), *(line(cell) for cell in cells)])
+
+
+def format_cell(value: Any) -> str:
+    """A value in a few letters; `-` where there is none."""
+    if value is None or value is pd.NA or (isinstance(value, float) and math.isnan(value)):
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return str(value)

@@ -1,0 +1,115 @@
+"""The readable table of each experiment: medians by layer, bounds by layer, accuracies."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from dqviz.experiments import Result
+
+from .output import format_table
+
+AMPLIFICATION = {
+    "distance": ("relative_distance", "median"),
+    "centred": ("relative_distance_centred", "median"),
+    "times input": ("amplification", "median"),
+    "gain": ("quantizer_gain", "median"),
+    "flips": ("bucket_flip_rate", "median"),
+    "linear gain": ("linear_gain", "median"),
+    "SQNR dB": ("sqnr_db", "median"),
+}
+LIPSCHITZ = {
+    "sigma": ("sigma_matrix", "value"),
+    "operator norm from": ("operator_norm", "lower"),
+    "to": ("operator_norm", "upper"),
+    "folded from": ("operator_norm_folded", "lower"),
+    "to ": ("operator_norm_folded", "upper"),
+    "deviation": ("orthogonality_deviation", "value"),
+    "measured gain": ("measured_gain", "median"),
+}
+Columns = dict[str, tuple[str, str]]
+
+
+def heading(result: Result) -> str:
+    """Which network, images and calibration the numbers are of."""
+    first = result.table.iloc[0]
+    parts = [
+        f"{first['model']}/{first['weights']}",
+        f"weights {_bits(first['weight_bits'])}, activations {_bits(first['act_bits'])}",
+    ]
+    if not pd.isna(first["n_samples"]):
+        parts.append(f"{first['n_samples']} images of {first['data']}")
+    if not pd.isna(first["clean_accuracy"]):
+        full = 100 * float(first["clean_accuracy_full"])
+        clean = 100 * float(first["clean_accuracy"])
+        parts.append(f"clean accuracy {clean:.1f} % (full precision {full:.1f} %)")
+    return "\n".join([*parts, *result.notes])
+
+
+def _bits(bits: int) -> str:
+    return "full precision" if bits == 32 else f"{bits} bit"
+
+
+def amplification_view(result: Result) -> str:
+    """For each perturbation the medians over the images, layer by layer."""
+    blocks = [heading(result)]
+    for _, rows in result.table.groupby(["attack", "epsilon"], sort=False):
+        attack, epsilon = str(rows["attack"].iloc[0]), float(rows["epsilon"].iloc[0])
+        accuracy = _network_value(rows, "robust_accuracy")
+        title = f"{attack} at {epsilon * 255:.4g}/255: accuracy {100 * accuracy:.1f} %; medians"
+        blocks.append(f"{title}\n{by_layer(rows, AMPLIFICATION)}")
+    return "\n\n".join(blocks)
+
+
+def lipschitz_view(result: Result) -> str:
+    """The constants layer by layer, then those of the network."""
+    network = result.table[result.table["layer"] == "network"]
+    lines = [
+        f"{row['metric']} {row['statistic']}: {row['value']:.4g}"
+        for row in network.to_dict(orient="records")
+    ]
+    return "\n\n".join(
+        part
+        for part in (heading(result), by_layer(result.table, LIPSCHITZ), "\n".join(lines))
+        if part
+    )
+
+
+def accuracy_view(result: Result) -> str:
+    """One line an epsilon and accuracy, with its 95 % interval."""
+    table = result.table.pivot_table(
+        index=["epsilon", "metric"], columns="statistic", values="value", sort=False
+    ).reset_index()
+    lines = [
+        {
+            "attack": result.table["attack"].iloc[0],
+            "epsilon": f"{row['epsilon'] * 255:.4g}/255",
+            "accuracy": row["metric"],
+            "percent": 100 * row["value"],
+            "95 % from": 100 * row["low"],
+            "to": 100 * row["high"],
+        }
+        for row in table.to_dict(orient="records")
+    ]
+    return f"{heading(result)}\n\n{format_table(lines, list(lines[0]))}"
+
+
+def by_layer(rows: pd.DataFrame, columns: Columns) -> str:
+    """One line a layer, in the order of execution; columns that are empty are left out."""
+    layers = rows[rows["layer"] != "network"].sort_values("depth", kind="stable")["layer"].unique()
+    values = {
+        (layer, metric, statistic): value
+        for layer, metric, statistic, value in zip(
+            rows["layer"], rows["metric"], rows["statistic"], rows["value"], strict=True
+        )
+    }
+    lines = [
+        {"layer": layer, **{title: values.get((layer, *cell)) for title, cell in columns.items()}}
+        for layer in layers
+    ]
+    filled = [title for title in columns if any(line[title] is not None for line in lines)]
+    return format_table(lines, ["layer", *filled])
+
+
+def _network_value(rows: pd.DataFrame, metric: str) -> float:
+    chosen = rows[(rows["layer"] == "network") & (rows["metric"] == metric)]
+    return float(chosen[chosen["statistic"] == "value"]["value"].iloc[0])

@@ -15,6 +15,7 @@ from dqviz.measure.amplification import (
     profile_rows,
     sample_distances,
 )
+from dqviz.measure.conv_norm import conv_operator_norm
 from dqviz.measure.errors import MeasureError
 from dqviz.measure.failure import (
     Area,
@@ -25,10 +26,13 @@ from dqviz.measure.failure import (
 )
 from dqviz.measure.feature_maps import feature_maps
 from dqviz.measure.flips import freeze_codes
+from dqviz.measure.lipschitz import layer_norms, measured_gain
+from dqviz.measure.matrix_norm import Bounds
 from dqviz.measure.rows import Row
 
 __all__ = [
     "Area",
+    "Bounds",
     "FailurePrediction",
     "MeasureError",
     "PairedDifference",
@@ -38,12 +42,15 @@ __all__ = [
     "accuracy",
     "amplification",
     "area_under_curve",
+    "conv_operator_norm",
     "correctness",
     "failure_prediction",
     "feature_maps",
     "freeze_codes",
+    "layer_norms",
     "margin",
     "measure_profile",
+    "measured_gain",
     "paired_difference",
     "profile_rows",
     "sample_distances",

@@ -3,23 +3,15 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
 
 import torch
 from torch import nn
 
 from dqviz.measure.convolution import Convolution, Pair, read_convolution
 from dqviz.measure.errors import MeasureError
+from dqviz.measure.matrix_norm import Bounds, around, singular_values
 from dqviz.measure.periodic_bound import periodic_bound
 from dqviz.measure.power_bound import power_bound
-from dqviz.measure.spectrum import UNIT_ROUNDOFF
-
-
-class Bounds(NamedTuple):
-    """Two numbers with lower <= the true value <= upper."""
-
-    lower: float
-    upper: float
 
 
 def conv_operator_norm(conv: nn.Conv2d, input_shape: tuple[int, int, int]) -> Bounds:
@@ -42,8 +34,13 @@ def conv_operator_norm(conv: nn.Conv2d, input_shape: tuple[int, int, int]) -> Bo
     return operator_norm(read_convolution(conv), input_shape)
 
 
-def operator_norm(conv: Convolution, input_shape: tuple[int, int, int]) -> Bounds:
-    """`conv_operator_norm` for a convolution whose kernel may have been scaled."""
+def operator_norm(
+    conv: Convolution, input_shape: tuple[int, int, int], *, upper_only: bool = False
+) -> Bounds:
+    """`conv_operator_norm` for a convolution whose kernel may have been scaled.
+
+    With `upper_only` no time is spent on a lower bound, which is then 0.
+    """
     _require_fits(conv, input_shape)
     size = (input_shape[1], input_shape[2])
     largest = float(conv.weight.abs().max())
@@ -54,7 +51,8 @@ def operator_norm(conv: Convolution, input_shape: tuple[int, int, int]) -> Bound
     if max(size) <= 2:
         lower, upper = _dense_bounds(conv, size)
     else:
-        lower, upper = power_bound(conv, size), periodic_bound(conv, size)
+        lower = 0.0 if upper_only else power_bound(conv, size)
+        upper = periodic_bound(conv, size)
     return Bounds(lower * scale, upper * scale)
 
 
@@ -71,15 +69,9 @@ def _require_fits(conv: Convolution, input_shape: tuple[int, int, int]) -> None:
 
 
 def _dense_bounds(conv: Convolution, size: Pair) -> Bounds:
-    """The largest singular value of the explicit matrix, a group at a time.
-
-    A computed singular value of an m x n matrix errs by a modest multiple of u times the norm
-    (LAPACK Users' Guide, section 4.9); 8 (m + n) u is added and subtracted.
-    """
+    """The largest singular value of the explicit matrix, a group at a time."""
     inputs = conv.weight.shape[1] * size[0] * size[1]
     basis = torch.eye(inputs, dtype=torch.float64).view(inputs, -1, *size)
     images = conv.apply(basis.repeat(1, conv.groups, 1, 1))  # (inputs, out, H', W')
     matrices = images.reshape(inputs, conv.groups, -1).transpose(0, 1)  # (groups, inputs, outputs)
-    value = float(torch.linalg.svdvals(matrices).max())
-    error = 8 * (matrices.shape[1] + matrices.shape[2]) * UNIT_ROUNDOFF
-    return Bounds(value * (1 - error), value * (1 + error))
+    return around(float(singular_values(matrices)[0]), matrices)

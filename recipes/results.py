@@ -30,7 +30,7 @@ NOISE_BITS = ((32, 32), (8, 8), (8, 4))
 EPSILON = 1 / 255
 
 
-def test_images(id: str, n_samples: int | None = None) -> DataSpec:
+def held_out(id: str, n_samples: int | None = None) -> DataSpec:
     """The test images that the network's recipe names."""
     test = load_card(id).recipe["test"]
     return DataSpec(name=test["name"], split=test["split"], n_samples=n_samples)
@@ -46,7 +46,7 @@ def accuracies() -> pd.DataFrame:
     """Clean accuracy on all test images, and robust accuracy under FGSM at 1/255."""
     attack = AttackSpec(epsilons=(EPSILON,))
     tables = [
-        run(spec(id, "accuracy", bits, data=test_images(id), attack=attack, batch_size=250)).table
+        run(spec(id, "accuracy", bits, data=held_out(id), attack=attack, batch_size=250)).table
         for id, bits in itertools.product(shipped_ids(), ACCURACY_BITS)
     ]
     return pd.concat(tables, ignore_index=True)
@@ -61,7 +61,7 @@ def distances() -> pd.DataFrame:
                 id,
                 "amplification",
                 bits,
-                data=test_images(id, ATTACKED),
+                data=held_out(id, ATTACKED),
                 attack=attack,
                 controls=True,
                 batch_size=100,
@@ -126,7 +126,7 @@ def paired_section() -> str:
     for id in shipped_ids():
         if not id.endswith("/dq"):
             continue
-        data = load_data(test_images(id))
+        data = load_data(held_out(id))
         with torch.no_grad():
             dq, vanilla = (
                 correctness(load_model(name), data.images, data.labels)

@@ -14,10 +14,11 @@ Sentences computed from the same tables are in `dqviz.charts.claims`. `grey_out`
 whose clean accuracy has collapsed.
 """
 
-from dqviz.charts.accuracy import accuracy_bars, failure_by_layer, failure_prediction
+from dqviz.charts.accuracy import accuracy_bars
 from dqviz.charts.bucket_flips import flips
 from dqviz.charts.chart import Chart, ChartError
 from dqviz.charts.distance import distance_animation, distance_by_layer
+from dqviz.charts.failure import failure_by_layer, failure_prediction
 from dqviz.charts.heatmap import bits_heatmap
 from dqviz.charts.lipschitz import batchnorm_effect, gain_against_bound, layer_constants
 from dqviz.charts.network import network_bounds, singular_values

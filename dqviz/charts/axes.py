@@ -72,7 +72,7 @@ def value_axis(title: str, values: Iterable[float], *, log: bool, **more: Any) -
         "range": [math.log10(low), math.log10(high)],
         "tickmode": "array",
         "tickvals": ticks,
-        "ticktext": [f"{t:.3g}" for t in ticks],
+        "ticktext": [tick_text(t) for t in ticks],
         **more,
     }
 
@@ -87,6 +87,31 @@ def log_ticks(low: float, high: float) -> list[float]:
     ticks = [float(f"{s * 10.0**d:.4g}") for d in decades for s in steps]
     inside = [t for t in ticks if low <= t <= high]
     return inside[:: math.ceil(len(inside) / 12)] or _even_ticks(low, high)
+
+
+SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+def tick_text(value: float) -> str:
+    """A tick's number: plain between 0.001 and 10,000, else as a power of ten."""
+    if 1e-3 <= value < 1e4:
+        return f"{value:.3g}" if value < 1000 else f"{value:.0f}"
+    digits, power = f"{value:.0e}".split("e")
+    ten = "10" + str(int(power)).translate(SUPERSCRIPTS)
+    return ten if digits == "1" else f"{digits}·{ten}"
+
+
+def row_axis(title: str, names: Sequence[str], **more: Any) -> dict[str, Any]:
+    """A y axis of named rows, the first on top, with room above and below."""
+    return {
+        "title": {"text": title, "standoff": 12},
+        "type": "category",
+        "categoryarray": list(names),
+        "range": [len(names) - 0.4, -0.6],
+        "automargin": True,
+        "showgrid": False,
+        **more,
+    }
 
 
 def _even_ticks(low: float, high: float) -> list[float]:
@@ -125,6 +150,6 @@ def note_annotation(note: str) -> list[dict[str, Any]]:
 
 
 def legend_above(note: str, height: int) -> dict[str, Any]:
-    """A horizontal legend above the plot, and above the note where there is one."""
+    """A horizontal legend above the plot, and above the note or heading where there is one."""
     shift = (26 if note else 6) / max(height - 120, 100)
     return {"orientation": "h", "x": 0, "xanchor": "left", "y": 1 + shift, "yanchor": "bottom"}

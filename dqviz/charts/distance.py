@@ -273,6 +273,10 @@ def _slider(steps: Sequence[float], start: float) -> dict[str, Any]:
         "pad": {"t": 104},
         "currentvalue": {"prefix": "Epsilon (pixel units): ", "font": {"size": 13}},
         "font": {"color": TEXT, "size": 11},
+        "bgcolor": "rgba(128,132,140,0.25)",
+        "activebgcolor": "rgba(128,132,140,0.8)",
+        "bordercolor": "rgba(128,132,140,0.65)",
+        "tickcolor": TEXT,
         "steps": [
             {
                 "label": epsilon_text(e),

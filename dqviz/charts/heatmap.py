@@ -10,7 +10,14 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from dqviz.charts.alt import number
-from dqviz.charts.axes import layer_axis, layer_positions, log_ticks, note_annotation
+from dqviz.charts.axes import (
+    layer_axis,
+    layer_positions,
+    log_ticks,
+    note_annotation,
+    row_axis,
+    tick_text,
+)
 from dqviz.charts.chart import Chart, ChartError
 from dqviz.charts.formulas import FORMULAS, TITLES
 from dqviz.charts.style import layout
@@ -66,12 +73,8 @@ def bits_heatmap(
             hovermode="closest",
             xaxis=layer_axis(curves),
             yaxis={
-                "title": {"text": "Bit-width (bits)", "standoff": 10},
-                "type": "category",
-                "categoryarray": [_row_name(c) for c in curves],
-                "autorange": "reversed",
-                "automargin": True,
-                "showgrid": False,
+                **row_axis("Bit-width (bits)", [_row_name(c) for c in curves]),
+                "range": [len(curves) - 0.5, -0.5],
             },
             annotations=note_annotation(note),
         ),
@@ -151,7 +154,7 @@ def _colour_bar(low: float, high: float, title: str, *, log: bool) -> dict[str, 
     if log:
         ticks = log_ticks(10**low, max(10**high, 10**low * 1.01))
         bar["tickvals"] = [math.log10(t) for t in ticks]
-        bar["ticktext"] = [f"{t:.3g}" for t in ticks]
+        bar["ticktext"] = [tick_text(t) for t in ticks]
     return bar
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from dqviz.charts import alt
-from dqviz.charts.axes import log_ticks, value_axis
+from dqviz.charts.axes import log_ticks, row_axis, tick_text, value_axis
 from dqviz.charts.chart import Chart, ChartError
 from dqviz.charts.formulas import FORMULAS
 from dqviz.charts.style import GREY, NetworkStyle, layout, network_styles
@@ -57,8 +57,7 @@ def network_bounds(
     left, right = [0.0, 0.47], [0.56, 1.0]
     bounds = [found[k] for found in numbers.values() for k in found if k[0] == BOUND]
     shares = [found[k] for found in numbers.values() for k in found if k[0] == MARGIN]
-    category = {"type": "category", "autorange": "reversed", "automargin": True}
-    category["categoryarray"] = [short[n] for n in networks]
+    names = [short[n] for n in networks]
     figure = {
         "data": traces,
         "layout": layout(
@@ -71,8 +70,8 @@ def network_bounds(
                 "domain": left,
             },
             xaxis2={**_across("Margin / upper bound (pixel units, L2)", shares), "domain": right},
-            yaxis={**category, "title": {"text": "Network (by name)"}, "showgrid": False},
-            yaxis2={**category, "anchor": "x2", "showticklabels": False, "showgrid": False},
+            yaxis=row_axis("Network (by name)", names),
+            yaxis2={**row_axis("", names), "anchor": "x2", "showticklabels": False},
             annotations=notes,
         ),
     }
@@ -104,7 +103,7 @@ def _across(title: str, values: Sequence[float]) -> dict[str, Any]:
     ticks = log_ticks(low, high)
     step = max(1, math.ceil(len(ticks) / 6))
     chosen = ticks[::step]
-    return {**axis, "tickvals": chosen, "ticktext": [f"{t:.3g}" for t in chosen]}
+    return {**axis, "tickvals": chosen, "ticktext": [tick_text(t) for t in chosen]}
 
 
 def _interval(name: str, low: float, high: float, style: NetworkStyle) -> dict[str, Any]:

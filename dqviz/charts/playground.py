@@ -64,7 +64,7 @@ def probabilities(table: pd.DataFrame, *, height: int | None = None) -> Chart:
             bargap=0.25,
             annotations=notes,
             **axes,
-            legend=legend_above("two lines", height),
+            legend=legend_above("panel titles", height),
         ),
     }
     return Chart(
@@ -149,6 +149,11 @@ def _panel_title(where: tuple[list[float], list[float]], text: str) -> dict[str,
     }
 
 
+def _picture_title(where: tuple[list[float], list[float]], text: str) -> dict[str, Any]:
+    """A title over the middle of a picture."""
+    return {**_panel_title(where, text), "x": sum(where[0]) / 2, "xanchor": "center"}
+
+
 def _stage_bars(
     part: pd.DataFrame, classes: Sequence[str], colour: str, place: int
 ) -> list[dict[str, Any]]:
@@ -208,7 +213,7 @@ def noise_maps(maps: Mapping[tuple[str, str], Map], *, cell: int = 190) -> Chart
         axes[f"yaxis{suffix}"] |= {"scaleanchor": f"x{suffix}", "constrain": "domain"}
         axes[f"xaxis{suffix}"] |= {"constrain": "domain"}
         if line == 0:
-            notes.append(_panel_title((x, y), short_layers([layer], longest=22)[0]))
+            notes.append(_picture_title((x, y), short_layers([layer], longest=22)[0]))
         if column == 0:
             notes.append(_row_title(y, names[network]))
     figure = {
@@ -356,7 +361,7 @@ def image_triplet(
         )
         axes[f"xaxis{suffix}"] = _bare(x, f"y{suffix}") | {"constrain": "domain"}
         axes[f"yaxis{suffix}"] = _bare(y, f"x{suffix}") | {"constrain": "domain"}
-        notes.append(_panel_title((x, y), title))
+        notes.append(_picture_title((x, y), title))
     figure = {
         "data": data,
         "layout": layout(

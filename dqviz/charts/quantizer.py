@@ -112,7 +112,7 @@ def quantizer_view(
             hoversubplots="axis",
             shapes=[level_line(1, "1: passed on unchanged", axis="y2")],
             legend=legend_above(note, height),
-            annotations=note_annotation(note),
+            annotations=[*note_annotation(note), _share_key(domains[2][1])],
         ),
     }
     names = curve_names(parts[gain])
@@ -127,6 +127,21 @@ def quantizer_view(
         table=as_shown(rows),
         note=note,
     )
+
+
+def _share_key(top: float) -> dict[str, Any]:
+    """What the hatching of the lowest panel means, right above it."""
+    return {
+        "text": "Elements: plain at zero, hatched inside the range, crossed clipped",
+        "xref": "paper",
+        "yref": "paper",
+        "x": 0,
+        "y": top,
+        "xanchor": "left",
+        "yanchor": "bottom",
+        "showarrow": False,
+        "font": {"size": 12},
+    }
 
 
 def _noise_lines(

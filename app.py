@@ -25,7 +25,6 @@ page = st.navigation(
     position="top",
 )
 jobs.engine()
-with errors.shown():
+with links.ignored_shown(), errors.shown():
     sidebar.draw()
-    links.show_ignored()
     page.run()

@@ -2,48 +2,36 @@
 
 import streamlit as st
 
-from dqviz.charts import image_triplet, noise_maps, probabilities
+from dqviz import charts
 from dqviz.ui import controls, jobs, links, playground, requests, session, show, upload
 from dqviz.ui.settings import whole
 
 settings = session.settings(__file__)
-links.check({"sample": whole("image", 0, settings.n_samples - 1)})
+last = settings.n_samples - 1
+links.check({"sample": whole("image", 0, last)})
 st.title("Playground", anchor=False)
 controls.need_networks(settings)
-
-left, right = st.columns([1, 3], vertical_alignment="top")
+left, right = st.columns([1, 2])
 with left:
     sample = st.number_input(
-        "Image of the data set",
-        0,
-        settings.n_samples - 1,
-        step=1,
-        key="sample",
-        bind="query-params",
+        f"Image of the data set (0 to {last})", 0, last, key="sample", bind="query-params"
     )
+with right:
     image = upload.image_form()
-    if image:
-        st.caption("Its label is the class that the network predicts. A link cannot carry it.")
 
 chosen = tuple(st.session_state.get("maps", ()))
-view = jobs.run(
-    requests.playground(settings, sample=sample, layers=chosen, image=image and str(image)),
-    view="playground",
-)
-names = [playground.name_of(result) for result in view.results]
-with right:
-    if view.results:
-        shown = st.segmented_control(
-            "Perturbation made for", names, default=names[0], required=True, key="shown"
-        )
-        result = view.results[names.index(shown)]
-        arrays = [result.arrays[key] for key in ("clean", "perturbation", "adversarial")]
-    show.chart("image", view, lambda: image_triplet(*arrays))
-
-show.chart("probabilities", view, lambda: probabilities(view.table), content=(image,))
+asked = requests.playground(settings, sample=sample, layers=chosen, image=image)
+view = jobs.run(asked, view="playground")
+if view.results:
+    named = playground.names(view)
+    shown = controls.pick("Perturbation made for", tuple(named), key="for")
+    arrays = [named[shown].arrays[key] for key in ("clean", "perturbation", "adversarial")]
+    draw = {"image": lambda: charts.image_triplet(*arrays, height=400)}
+    show.charts(view, draw, content=(shown,))
+show.chart("probabilities", view, lambda: charts.probabilities(view.table))
 if view.results:
     layers = playground.layers(view)
-    maps = st.multiselect(
+    st.multiselect(
         "Layers shown",
         layers,
         default=playground.spaced(layers),
@@ -51,7 +39,7 @@ if view.results:
         key="maps",
         bind="query-params",
     )
-    if tuple(maps) != chosen:
+    if tuple(st.session_state["maps"]) != chosen:
         st.rerun()
-    show.chart("noise", view, lambda: noise_maps(playground.pictures(view)))
+    show.chart("noise", view, lambda: charts.noise_maps(playground.pictures(view)))
 show.notes(view)

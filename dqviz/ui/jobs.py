@@ -137,7 +137,7 @@ def _show_state() -> None:
         st.info(f"{text} What you asked for is computed anew.", icon=":material/restart_alt:")
     elif state == "failed":
         errors.show_error(message, "engine")
-        st.button("Start the engine again", on_click=engine().start_in_background)
+        st.button("Start again", on_click=engine().start_in_background, key="restart")
 
 
 def _show_failures(request: Request) -> None:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 import streamlit as st
 
 from dqviz.ui.settings import ATTACK_NAMES, Parameter, Settings, epsilon_text, ignored_values
 
 PAGE_NAMES = frozenset(
-    ("view", "metric", "controls", "of", "by", "elements", "norm", "layer", "sample", "maps")
+    ("view", "metric", "controls", "of", "by", "elements", "norm", "layer", "sample", "maps", "for")
 ) | {"embed", "embed_options"}
 """Names in the address bar that single pages read and check."""
 
@@ -29,11 +30,20 @@ def check(parameters: Mapping[str, Parameter], *, others: frozenset[str] = froze
     noted.update(dict.fromkeys(found))
 
 
-def show_ignored() -> None:
-    """Names what was ignored, until the visitor says that it was read."""
-    noted: dict[str, None] = st.session_state.get(_IGNORED, {})
-    if not noted:
-        return
+@contextmanager
+def ignored_shown() -> Iterator[None]:
+    """Names on top of a page what it found to be ignored, until the visitor has read it."""
+    place = st.container()
+    try:
+        yield
+    finally:
+        noted: dict[str, None] = st.session_state.get(_IGNORED, {})
+        if noted:
+            with place:
+                _show(noted)
+
+
+def _show(noted: dict[str, None]) -> None:
     with st.container(horizontal=True, vertical_alignment="center", key="ignored"):
         st.warning("Ignored from the link: " + "; ".join(noted) + ".", width="stretch")
         st.button("OK", on_click=noted.clear, key="ignored_ok")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from dqviz.charts.tidy import bits_text
+from dqviz.charts.tidy import bits_text, short_networks
 from dqviz.experiments import Result
 from dqviz.ui.views import View
 
@@ -16,10 +16,16 @@ SHOWN_LAYERS = 4
 
 
 def name_of(result: Result) -> str:
-    """The network and its bits, such as `streetdigits/resnet20/dq W8 A4`."""
+    """The network and its bits, such as `streetdigits/resnet20/dq, W8 A4`."""
     row = result.table.iloc[0]
     bits = bits_text(int(row["weight_bits"]), int(row["act_bits"]))
-    return f"{row['model']}/{row['weights']} {bits}"
+    return f"{row['model']}/{row['weights']}, {bits}"
+
+
+def names(view: View) -> dict[str, Result]:
+    """The results by their short names, such as `dq, W8 A4`."""
+    full = {name_of(result): result for result in view.results}
+    return {short: full[name] for name, short in short_networks(full).items()}
 
 
 def layers(view: View) -> tuple[str, ...]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from dqviz.specs import (
     FULL_PRECISION,
     AttackSpec,
@@ -121,7 +123,7 @@ def lipschitz(settings: Settings) -> list[ExperimentSpec]:
 
 
 def playground(
-    settings: Settings, *, sample: int, layers: tuple[str, ...], image: str | None
+    settings: Settings, *, sample: int, layers: tuple[str, ...], image: Path | None
 ) -> list[ExperimentSpec]:
     """One image through each network compared, at the sidebar's bits and at full precision."""
     return [
@@ -134,7 +136,7 @@ def playground(
             crafted_on=_craft(settings),
             sample=sample,
             layers=layers,
-            image=image,
+            image=str(image) if image else None,
         )
         for name in settings.networks
         for weight_bits, act_bits in bit_pairs(settings)

@@ -11,6 +11,8 @@ from dqviz.ui import session
 from dqviz.ui.uploads import (
     CHECKPOINT_SUFFIXES,
     IMAGE_SUFFIXES,
+    MAX_CHECKPOINT_BYTES,
+    MAX_IMAGE_BYTES,
     UploadError,
     keep_checkpoint,
     keep_image,
@@ -23,7 +25,11 @@ ARCHITECTURES = ("resnet20", "resnet32", "resnet44", "resnet56", "plain20", "wrn
 def network_form() -> None:
     """A form in the sidebar that adds a checkpoint to the networks compared."""
     with st.expander("Your own network"), st.form("network", border=False):
-        file = st.file_uploader("Checkpoint", type=[end[1:] for end in CHECKPOINT_SUFFIXES])
+        file = st.file_uploader(
+            "Checkpoint",
+            type=[end[1:] for end in CHECKPOINT_SUFFIXES],
+            max_upload_size=MAX_CHECKPOINT_BYTES // 1024**2,
+        )
         arch = st.selectbox("Architecture", ARCHITECTURES, accept_new_options=True)
         classes = st.number_input("Classes", 2, 100_000, value=10)
         mean = st.text_input("Mean of each channel", placeholder="0.485, 0.456, 0.406")
@@ -74,7 +80,13 @@ def image_form() -> Path | None:
 
     A file that cannot be used is named on the page.
     """
-    file = st.file_uploader("Your own image", type=[end[1:] for end in IMAGE_SUFFIXES], key="image")
+    file = st.file_uploader(
+        "Or your own image: its label is then the class that the network predicts, and a link "
+        "cannot carry it",
+        type=[end[1:] for end in IMAGE_SUFFIXES],
+        max_upload_size=MAX_IMAGE_BYTES // 1024**2,
+        key="image",
+    )
     if file is None:
         return None
     try:

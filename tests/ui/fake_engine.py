@@ -28,15 +28,20 @@ ERRORS = {
 class FakeEngine:
     """Answers every request at once, except those whose seed asks for something else."""
 
-    def __init__(self, state: str = "ready") -> None:
-        self.state = state
-        self.message = {"ready": "ready", "starting": "the engine is starting"}.get(state, state)
+    def __init__(self) -> None:
+        self.state = self.message = "ready"
+        self.starts = 0
         self.asked: list[ExperimentSpec] = []
         self.slow: list[Job] = []
         self._jobs: dict[str, Job] = {}
 
     def start_in_background(self) -> None:
-        """Nothing to start."""
+        """Only counts."""
+        self.starts += 1
+
+    def set_state(self, state: str, message: str) -> None:
+        """What the engine says of itself from now on."""
+        self.state, self.message = state, message
 
     def release(self, owner: str) -> None:
         """Nothing to let go."""

@@ -1,0 +1,274 @@
+"""Every page and every state of it, without a browser, over an engine that computes nothing."""
+
+import pandas as pd
+import pytest
+
+from dqviz import __version__
+from dqviz.charts import distance_by_layer
+from dqviz.specs import FULL_PRECISION
+from dqviz.ui import requests, shipped, show
+from dqviz.ui.settings import Settings
+from tests.ui.fake_engine import BAD_DATA, LOST, NETWORKS, SLOW
+from tests.ui.numbers import result_of
+
+VANILLA, DQ = "streetdigits/resnet20/vanilla", "streetdigits/resnet20/dq"
+VIEWS = [
+    ("overview", {}, ["Distance by layer"]),
+    (
+        "playground",
+        {},
+        ["The image and its perturbation", "Class probabilities", "The noise itself"],
+    ),
+    ("amplification", {}, ["Distance by layer"]),
+    ("amplification", {"metric": "Amplification"}, ["Amplification by layer"]),
+    ("amplification", {"view": "Bit-widths"}, ["Relative distance by layer and bit-width"]),
+    (
+        "amplification",
+        {"view": "Quantizer"},
+        [
+            "The quantizer's view of the noise",
+            "Signal to quantization noise by layer",
+            "Gain of the linear layers",
+        ],
+    ),
+    ("amplification", {"view": "Flips"}, ["Bucket flips and what they add"]),
+    (
+        "amplification",
+        {"view": "Failure"},
+        [
+            "Does amplification predict failure?",
+            "Predicting failure, layer by layer",
+            "Clean and robust accuracy",
+        ],
+    ),
+    ("lipschitz", {}, ["Lipschitz constants by layer", "What BatchNorm does to the norms"]),
+    ("lipschitz", {"view": "Network"}, ["The network's bounds"]),
+    ("lipschitz", {"view": "Singular values"}, ["Singular values of conv1"]),
+    ("lipschitz", {"view": "Measured gain"}, ["Measured gain against its bound"]),
+]
+
+
+def titles(app):
+    return [element.value for element in app.subheader]
+
+
+def words(app):
+    boxes = [*app.error, *app.warning, *app.info, *app.caption, *app.markdown]
+    return " ".join(str(element.value) for element in boxes)
+
+
+def greyed(app):
+    return any("opacity" in element.proto.body for element in app.get("html"))
+
+
+def figure(app):
+    return app.get("plotly_chart")[0].proto.spec
+
+
+@pytest.mark.parametrize(("page", "query", "expected"), VIEWS)
+def test_every_view_draws_its_charts(open_page, page, query, expected):
+    app = open_page(page, **query)
+    assert titles(app) == expected
+    assert len(app.get("plotly_chart")) == len(expected)
+    assert len(app.get("popover")) == 2 * len(expected)
+    assert len(app.get("download_button")) == len(expected)
+    assert not app.exception
+    assert not app.error
+    assert not app.warning
+
+
+def test_the_glossary_explains_its_words(open_page):
+    app = open_page("glossary")
+    assert len(app.subheader) > 15
+    assert not app.exception
+
+
+def test_the_version_stands_in_the_sidebar_and_in_every_export(open_page):
+    app = open_page()
+    assert f"dqviz {__version__}" in [element.value for element in app.sidebar.caption]
+    spec = requests.amplification(Settings(networks=(VANILLA,)))[0]
+    drawn = distance_by_layer(result_of(spec).table, epsilon=1 / 255)
+    lines = show.export(drawn).splitlines()
+    assert lines[0].endswith("dqviz_version")
+    assert {line.rpartition(",")[2] for line in lines[1:]} == {__version__}
+
+
+def test_a_link_sets_every_choice(open_page, engine):
+    app = open_page(
+        "amplification",
+        net=[DQ],
+        data="cifar10",
+        n="16",
+        wbits="32",
+        abits="3",
+        attack="PGD",
+        eps="2/255",
+        seed="7",
+        steps="20",
+        ranges="mse",
+        ste="identity",
+        crafted="first network",
+    )
+    (spec, full) = engine.asked
+    assert (spec.model.id, spec.data.name, spec.data.n_samples, spec.data.seed) == (
+        DQ,
+        "cifar10",
+        16,
+        7,
+    )
+    assert (spec.quant.weight_bits, spec.quant.act_bits) == (FULL_PRECISION, 3)
+    assert (spec.quant.ranges, spec.quant.estimator) == ("mse", "identity")
+    assert (spec.attack.name, spec.attack.steps, spec.attack.epsilons) == ("pgd", 20, (2 / 255,))
+    assert spec.crafted_on.model.id == DQ
+    assert full.quant.is_full_precision
+    assert not app.warning
+
+
+def test_what_a_link_asks_for_in_vain_is_named_until_it_was_read(open_page):
+    app = open_page("amplification", abits="17", foo="1", view="Nonsense")
+    (warning,) = app.warning
+    for part in ("`abits=17`", "`foo`", "`view=Nonsense`"):
+        assert part in warning.value
+    app.select_slider(key="abits").set_value(3).run()
+    assert app.warning
+    app.button(key="ignored_ok").click().run()
+    assert "`abits" not in words(app)
+
+
+@pytest.mark.parametrize("page", ["overview", "playground", "amplification", "lipschitz"])
+def test_without_a_network_the_page_says_what_to_do(open_page, engine, page):
+    app = open_page(page, net="")
+    assert "Choose at least one network" in words(app)
+    assert engine.asked == []
+    assert not app.exception
+
+
+def test_moving_epsilon_redraws_and_asks_for_nothing_new(open_page, engine):
+    app = open_page("amplification")
+    before, asked = figure(app), len(engine.asked)
+    app.select_slider(key="eps").set_value(4.0).run()
+    assert figure(app) != before
+    assert len(engine.asked) == asked
+    app.select_slider(key="eps").set_value(1.0).run()
+    assert figure(app) == before
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("abits", 3), ("wbits", 4), ("n", 16), ("attack", "bim")]
+)
+def test_every_other_choice_asks_anew(open_page, engine, key, value):
+    app = open_page("amplification")
+    before, asked = figure(app), len(engine.asked)
+    widgets = app.selectbox if key == "attack" else app.select_slider
+    widgets(key=key).set_value(value).run()
+    assert figure(app) != before
+    assert len(engine.asked) > asked
+
+
+def test_progress_and_cancel(open_page, engine):
+    app = open_page("amplification", seed=str(SLOW))
+    assert "crafting the perturbation" in str(app.get("progress")[0].proto)
+    assert not app.get("plotly_chart")
+    app.button(key="cancel").click().run()
+    assert "Cancelled" in words(app)
+    assert not app.get("progress")
+    assert all(job.status == "cancelled" for job in engine.slow)
+
+
+def test_a_cancelled_request_is_asked_again_only_on_request(open_page, engine):
+    app = open_page("amplification", seed=str(SLOW))
+    app.button(key="cancel").click().run()
+    asked = len(engine.asked)
+    app.run()
+    assert len(engine.asked) == asked
+    app.button(key="again").click().run()
+    assert len(engine.asked) == 2 * asked
+    assert app.get("progress")
+
+
+def test_the_old_picture_stays_greyed_while_the_new_one_is_computed(open_page, engine):
+    app = open_page("amplification")
+    before = figure(app)
+    app.number_input(key="seed").set_value(SLOW).run()
+    assert figure(app) == before
+    assert greyed(app)
+    engine.finish_slow()
+    app.run()
+    assert figure(app) != before
+    assert not app.get("progress")
+    assert not greyed(app)
+
+
+@pytest.mark.parametrize(
+    ("seed", "message", "advice"),
+    [
+        (BAD_DATA, "there are no images in the folder", "streetdigits"),
+        (LOST, "was lost twice", "Take fewer images"),
+    ],
+)
+def test_a_failure_says_what_to_do_and_is_not_repeated(open_page, engine, seed, message, advice):
+    app = open_page("amplification", seed=str(seed))
+    (box,) = app.error
+    assert message in box.value
+    assert advice in box.value
+    asked = len(engine.asked)
+    app.run()
+    assert len(engine.asked) == asked
+    app.number_input(key="seed").set_value(0).run()
+    assert not app.error
+    assert titles(app) == ["Distance by layer"]
+
+
+def test_the_page_answers_while_the_engine_starts(open_page, engine):
+    engine.set_state("starting", "the engine is starting")
+    app = open_page("amplification")
+    assert "The engine is starting" in words(app)
+    assert not app.error
+    engine.set_state("ready", "ready")
+    engine.finish_slow()
+    app.run()
+    assert titles(app) == ["Distance by layer"]
+
+
+def test_a_restarted_engine_says_so(open_page, engine):
+    engine.set_state("restarted", "a computing process was lost and started again")
+    assert "was lost and started again" in words(open_page("lipschitz"))
+
+
+def test_an_engine_that_does_not_run_can_be_started_again(open_page, engine):
+    engine.set_state("failed", "the engine does not run: no memory")
+    app = open_page("amplification")
+    assert "does not run" in words(app)
+    engine.set_state("ready", "ready")
+    app.button(key="restart").click().run()
+    assert engine.starts == 2
+    assert not app.error
+
+
+def test_the_first_page_shows_the_shipped_result_until_there_is_a_live_one(
+    open_page, engine, monkeypatch
+):
+    engine.set_state("starting", "the engine is starting")
+    tables = [result_of(s).table for s in requests.amplification(Settings(networks=(VANILLA, DQ)))]
+    rows = shipped.by_epsilon(pd.concat(tables))
+    monkeypatch.setattr(shipped, "overview", lambda: rows)
+    app = open_page()
+    assert "Shipped result" in words(app)
+    assert titles(app) == ["Distance by layer"]
+    engine.set_state("ready", "ready")
+    engine.finish_slow()
+    app.run()
+    assert "Shipped result" not in words(app)
+    assert titles(app) == ["Distance by layer"]
+
+
+def test_the_links_of_the_first_page_carry_the_settings(open_page):
+    app = open_page(abits="3", net=[DQ])
+    links = [str(element.proto) for element in app.get("page_link")]
+    assert len(links) == 4
+    assert all("abits=3" in link for link in links)
+
+
+def test_all_networks_can_be_compared(open_page, engine):
+    open_page("amplification", net=list(NETWORKS[:4]))
+    assert {spec.model.id for spec in engine.asked} == set(NETWORKS[:4])

@@ -9,7 +9,6 @@ from dqviz.measure.accuracy import (
     wilson,
 )
 from dqviz.measure.amplification import (
-    Profile,
     amplification,
     measure_profile,
     profile_rows,
@@ -28,6 +27,7 @@ from dqviz.measure.feature_maps import feature_maps
 from dqviz.measure.flips import freeze_codes
 from dqviz.measure.lipschitz import layer_norms, measured_gain
 from dqviz.measure.matrix_norm import Bounds
+from dqviz.measure.measurement import Profile
 from dqviz.measure.rows import Row
 
 __all__ = [

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from dqviz.measure.activations import LayerView, Progress, observe
-from dqviz.measure.distances import norms
+from dqviz.measure.distances import difference_norms
 from dqviz.measure.rows import LOGITS
 
 KEPT_BYTES = 256 * 2**20
@@ -52,13 +52,13 @@ class CentredNorms:
     def add(self, layer: str, clean: torch.Tensor) -> None:
         """Take the next batch of a layer's clean activation, (N, ...)."""
         if self._means is not None:
-            self._norms.setdefault(layer, []).append(norms(clean - self._means[layer]))
+            self._norms.setdefault(layer, []).append(difference_norms(clean, self._means[layer]))
             return
         kept = self._kept.setdefault(layer, [])
         kept.append(clean if len(clean) == self._samples else clean.clone())
         if sum(map(len, kept)) == self._samples:
-            mean = sum(batch.sum(dim=0) for batch in kept) / self._samples
-            self._norms[layer] = [norms(batch - mean) for batch in self._kept.pop(layer)]
+            mean = torch.stack([batch.sum(dim=0) for batch in kept]).sum(dim=0) / self._samples
+            self._norms[layer] = [difference_norms(batch, mean) for batch in self._kept.pop(layer)]
 
     def norms(self, layer: str) -> torch.Tensor:
         """(samples,) float64, in the order in which the batches came."""

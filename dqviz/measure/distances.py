@@ -14,6 +14,9 @@ from __future__ import annotations
 
 import torch
 
+BLOCK_ELEMENTS = 65536
+"""Large activations are reduced in blocks of so many elements, which stay in a core's cache."""
+
 
 def sample_rows(values: torch.Tensor, *, like: torch.Tensor | None = None) -> torch.Tensor:
     """One row a sample, without a copy where the memory layout allows it.
@@ -45,6 +48,26 @@ def norms(values: torch.Tensor) -> torch.Tensor:
     return lengths.double()
 
 
+def difference_norms(values: torch.Tensor, others: torch.Tensor) -> torch.Tensor:
+    """||others - values||_2 of every sample, in blocks of samples.
+
+    Args:
+        values: (N, ...).
+        others: the same shape, or that of one sample.
+
+    Returns:
+        (N,) float64.
+    """
+    elements = max(1, values[:1].numel())
+    height = max(1, BLOCK_ELEMENTS // elements)
+    one = others.dim() < values.dim()
+    parts = [
+        norms((others if one else others[top : top + height]) - values[top : top + height])
+        for top in range(0, len(values), height)
+    ]
+    return torch.cat(parts)
+
+
 def absolute_sums(values: torch.Tensor) -> torch.Tensor:
     """The sum of absolute values of every sample: (N, ...) in, (N,) float64 out."""
     return sample_rows(values).abs().sum(dim=1).double()
@@ -58,7 +81,7 @@ def ratio(numerator: torch.Tensor, denominator: torch.Tensor) -> torch.Tensor:
 
 def relative_distance(clean: torch.Tensor, perturbed: torch.Tensor) -> torch.Tensor:
     """||a' - a|| / ||a|| of every sample: two tensors (N, ...) in, (N,) float64 out."""
-    return ratio(norms(perturbed - clean), norms(clean))
+    return ratio(difference_norms(clean, perturbed), norms(clean))
 
 
 def relative_distance_centred(
@@ -74,7 +97,7 @@ def relative_distance_centred(
     Returns:
         (N,) float64.
     """
-    return ratio(norms(perturbed - clean), norms(clean - mean))
+    return ratio(difference_norms(clean, perturbed), difference_norms(clean, mean))
 
 
 def signal_to_noise_db(reference: torch.Tensor, quantized: torch.Tensor) -> torch.Tensor:
@@ -87,7 +110,7 @@ def signal_to_noise_db(reference: torch.Tensor, quantized: torch.Tensor) -> torc
     Returns:
         (N,) float64; infinite where the two are equal, NaN where the reference is zero.
     """
-    noise = norms(quantized - reference)
+    noise = difference_norms(reference, quantized)
     signal = norms(reference)
     decibel = 20 * (signal / noise).log10()
     return torch.where(signal == 0, torch.nan, decibel)

@@ -15,8 +15,8 @@ import math
 import torch
 
 from dqviz.measure.accuracy import Z95
-from dqviz.measure.amplification import Profile
 from dqviz.measure.errors import MeasureError
+from dqviz.measure.measurement import Profile
 from dqviz.measure.rows import NETWORK, Row, value_rows
 
 

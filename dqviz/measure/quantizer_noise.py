@@ -15,35 +15,16 @@ three element classes add up to those of all elements.
 
 from __future__ import annotations
 
-import dataclasses
-
 import torch
 
-from dqviz.measure.distances import ratio, sample_rows
+from dqviz.measure.distances import BLOCK_ELEMENTS, ratio, sample_rows
 
 ELEMENT_CLASSES = ("zero", "inside", "clipped")
 """By the clean input u: exactly zero; beyond the representable range; all else."""
 
-_QUANTITIES = 6
-_BLOCK_ELEMENTS = 65536  # so that the temporaries of a block stay in a core's cache
-
-
-@dataclasses.dataclass(frozen=True)
-class ElementSums:
-    """Sums over the elements of a sample, by element class: each (N, 3) float64.
-
-    The last dimension follows `ELEMENT_CLASSES`. `spread` sums f (1 - f), `flips` counts the
-    elements whose code changed, `count` all elements. The others are in units of the activation,
-    or of its square.
-    """
-
-    count: torch.Tensor
-    in_l1: torch.Tensor
-    in_square: torch.Tensor
-    out_l1: torch.Tensor
-    out_square: torch.Tensor
-    spread: torch.Tensor
-    flips: torch.Tensor
+QUANTITIES = ("in_l1", "in_square", "out_l1", "out_square", "flips", "spread", "count")
+"""What is summed over elements: |t|, t^2, |Q(u') - Q(u)|, its square, whether the code changed,
+f (1 - f), and one."""
 
 
 def predicted_square(shift: torch.Tensor, step: float) -> torch.Tensor:
@@ -66,7 +47,7 @@ def element_sums(
     step: float,
     low: float,
     high: float,
-) -> ElementSums:
+) -> torch.Tensor:
     """Sum the quantizer's noise over each sample's elements, by element class.
 
     Args:
@@ -77,63 +58,69 @@ def element_sums(
         step: s, the distance of two codes, in units of the activation.
         low: the smallest value Q returns; below it an element is clipped.
         high: the largest value Q returns.
+
+    Returns:
+        (N, 7, 4) float64, in the order of `QUANTITIES` by that of `ELEMENT_CLASSES`, and last all
+        elements. The first four quantities are in units of the activation or of its square.
     """
     rows = [
         sample_rows(tensor, like=clean)
         for tensor in (clean, perturbed, clean_quantized, perturbed_quantized)
     ]
     samples, elements = rows[0].shape
-    sums = torch.zeros(samples, 3, _QUANTITIES, dtype=torch.float64, device=clean.device)
-    counts = torch.zeros(samples, 3, dtype=torch.float64, device=clean.device)
-    width = max(1, min(elements, _BLOCK_ELEMENTS))
-    height = max(1, _BLOCK_ELEMENTS // width)
+    width = max(1, min(elements, BLOCK_ELEMENTS))
+    height = max(1, min(samples, BLOCK_ELEMENTS // width))
+    quantities = clean.new_empty(height, len(QUANTITIES) - 1, width)
+    classes = clean.new_ones(height, 4, width)
+    sums = torch.zeros(samples, len(QUANTITIES), 4, dtype=torch.float64, device=clean.device)
+    clips_below = bool((rows[0].amin() < low).item()) if clean.numel() else False
     for top in range(0, samples, height):
         for left in range(0, elements, width):
             block = [row[top : top + height, left : left + width] for row in rows]
-            classes = _class_indicators(block[0], low, high)
-            quantities = _quantities(*block, step=step)
-            # (rows, 3, width) @ (rows, width, 6) -> (rows, 3, 6)
-            sums[top : top + height] += torch.bmm(classes, quantities.transpose(1, 2))
-            counts[top : top + height] += classes.sum(dim=2)
-    in_l1, in_square, out_l1, out_square, flips, spread = sums.unbind(dim=2)
-    return ElementSums(counts, in_l1, in_square, out_l1, out_square, spread, flips)
+            used = (slice(0, block[0].shape[0]), slice(None), slice(0, block[0].shape[1]))
+            _fill_quantities(quantities[used], *block, step=step)
+            _fill_classes(classes[used], block[0], low if clips_below else None, high)
+            # (rows, 6, width) @ (rows, width, 4) -> (rows, 6, 4)
+            part = torch.bmm(quantities[used], classes[used].transpose(1, 2))
+            sums[top : top + height, :-1] += part
+            sums[top : top + height, -1] += classes[used].sum(dim=2)
+    return sums
 
 
-def _class_indicators(clean: torch.Tensor, low: float, high: float) -> torch.Tensor:
-    """(rows, width) in, (rows, 3, width) out: one where an element is of the class, else zero."""
-    classes = clean.new_empty(clean.shape[0], 3, clean.shape[1])
-    zero, inside, clipped = classes.unbind(dim=1)
+def _fill_classes(
+    classes: torch.Tensor, clean: torch.Tensor, low: float | None, high: float
+) -> None:
+    """Of (rows, 4, width) fill all but the last: one where an element is of the class, else 0."""
+    zero, inside, clipped, _ = classes.unbind(dim=1)
     torch.eq(clean, 0, out=zero)
     torch.gt(clean, high, out=clipped)
-    if clean.numel() > 0 and float(clean.amin()) < low:
+    if low is not None:
         clipped += clean < low
     torch.add(zero, clipped, out=inside).eq_(0)
-    return classes
 
 
-def _quantities(
+def _fill_quantities(
+    quantities: torch.Tensor,
     clean: torch.Tensor,
     perturbed: torch.Tensor,
     clean_quantized: torch.Tensor,
     perturbed_quantized: torch.Tensor,
     *,
     step: float,
-) -> torch.Tensor:
-    """(rows, width) four times in, (rows, 6, width) out, in the order of `element_sums`."""
-    quantities = clean.new_empty(clean.shape[0], _QUANTITIES, clean.shape[1])
+) -> None:
+    """Fill (rows, 6, width) from (rows, width) four times, in the order of `QUANTITIES`."""
     in_l1, in_square, out_l1, out_square, flips, spread = quantities.unbind(dim=1)
     torch.sub(perturbed, clean, out=in_l1).abs_()
     torch.mul(in_l1, in_l1, out=in_square)
     torch.sub(perturbed_quantized, clean_quantized, out=out_l1).abs_()
     torch.mul(out_l1, out_l1, out=out_square)
     torch.sign(out_l1, out=flips)  # two codes differ exactly where the values differ
-    torch.div(in_l1, step, out=spread).frac_()
+    torch.mul(in_l1, 1 / step, out=spread).frac_()
     torch.addcmul(spread, spread, spread, value=-1, out=spread)  # f - f^2
-    return quantities
 
 
 def noise_metrics(
-    sums: ElementSums, *, step: float, norm: torch.Tensor, absolute_sum: torch.Tensor
+    sums: torch.Tensor, *, step: float, norm: torch.Tensor, absolute_sum: torch.Tensor
 ) -> dict[str, torch.Tensor]:
     """The quantizer's metrics of a layer, each (N,) float64; see the module's text for the units.
 
@@ -144,36 +131,29 @@ def noise_metrics(
     class, and `element_share_zero`, `_inside`, `_clipped`.
 
     Args:
-        sums: what `element_sums` returned.
+        sums: what `element_sums` returned, (N, 7, 4).
         step: the quantizer's step.
         norm: ||u||_2 of each sample, (N,).
         absolute_sum: ||u||_1 of each sample, (N,).
     """
-    predicted = sums.in_square + step**2 * sums.spread
-    total = sums.count.sum(dim=1)
     metrics: dict[str, torch.Tensor] = {}
-    for suffix, columns in _selections():
-        squares = [part[:, columns].sum(dim=1) for part in (sums.in_square, sums.out_square)]
-        noise_in, noise_out = (square.sqrt() for square in squares)
-        noise_predicted = predicted[:, columns].sum(dim=1).sqrt()
-        in_l1, out_l1 = sums.in_l1[:, columns].sum(dim=1), sums.out_l1[:, columns].sum(dim=1)
-        count, flips = sums.count[:, columns].sum(dim=1), sums.flips[:, columns].sum(dim=1)
+    for column, suffix in enumerate([*(f"_{name}" for name in ELEMENT_CLASSES), ""]):
+        quantities = dict(zip(QUANTITIES, sums[:, :, column].unbind(dim=1), strict=True))
+        in_l1, out_l1 = quantities["in_l1"], quantities["out_l1"]
+        noise_in, noise_out = quantities["in_square"].sqrt(), quantities["out_square"].sqrt()
+        predicted = (quantities["in_square"] + step**2 * quantities["spread"]).sqrt()
         metrics |= {
             f"quantizer_noise_in{suffix}": ratio(noise_in, norm),
             f"quantizer_noise_out{suffix}": ratio(noise_out, norm),
-            f"quantizer_noise_predicted{suffix}": ratio(noise_predicted, norm),
+            f"quantizer_noise_predicted{suffix}": ratio(predicted, norm),
             f"quantizer_gain{suffix}": ratio(noise_out, noise_in),
             f"quantizer_noise_in{suffix}_l1": ratio(in_l1, absolute_sum),
             f"quantizer_noise_out{suffix}_l1": ratio(out_l1, absolute_sum),
             f"quantizer_noise_predicted{suffix}_l1": ratio(in_l1, absolute_sum),
             f"quantizer_gain{suffix}_l1": ratio(out_l1, in_l1),
-            f"bucket_flip_rate{suffix}": ratio(flips, count),
+            f"bucket_flip_rate{suffix}": ratio(quantities["flips"], quantities["count"]),
         }
         if suffix:
-            metrics[f"element_share{suffix}"] = ratio(count, total)
+            elements = sums[:, QUANTITIES.index("count"), -1]
+            metrics[f"element_share{suffix}"] = ratio(quantities["count"], elements)
     return metrics
-
-
-def _selections() -> list[tuple[str, slice]]:
-    classes = [(f"_{name}", slice(i, i + 1)) for i, name in enumerate(ELEMENT_CLASSES)]
-    return [("", slice(0, 3)), *classes]

@@ -327,7 +327,7 @@ def test_cancelling_leaves_no_hook_behind():
             raise InterruptedError
 
     with pytest.raises(InterruptedError):
-        amplification(model, images, adversarial, batch_size=2, progress=cancel)
+        amplification(model, images, adversarial, batch_size=4, progress=cancel)
     assert seen == [(2, 6), (4, 6)]
     assert hook_count(model) == 0
 
@@ -347,7 +347,7 @@ def test_cancelling_also_works_during_the_passes_before_and_after(monkeypatch):
         quantized(),
         images,
         adversarial,
-        batch_size=2,
+        batch_size=4,
         flips="layers",
         progress=lambda done, total: seen.append(done),
     )
@@ -365,6 +365,8 @@ def test_bad_input_is_named():
         amplification(model, images, adversarial, flips="some")
     with pytest.raises(MeasureError, match="batch_size must be at least 1; got 0"):
         amplification(model, images, adversarial, batch_size=0)
+    with pytest.raises(MeasureError, match="flips='all' or 'layers'; got 'rate'"):
+        amplification(model, images, adversarial, adversarial_frozen=adversarial)
     with pytest.raises(MeasureError, match="training mode"):
         amplification(full_precision().train(), images, adversarial)
     with pytest.raises(MeasureError, match="no layer 'first'"):

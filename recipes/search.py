@@ -19,7 +19,7 @@ from safetensors.torch import load_file, save_file
 from dqviz.attacks import FGSM
 from dqviz.data import load_data
 from dqviz.defense.recipe import Recipe, read_recipe
-from dqviz.defense.train import train_network
+from dqviz.defense.training import train_network
 from dqviz.measure import accuracy, amplification, layer_norms
 from dqviz.models import build
 from dqviz.models.normalize import Classifier

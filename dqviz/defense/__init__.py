@@ -4,7 +4,7 @@ from dqviz.defense.errors import TrainError
 from dqviz.defense.penalty import orthogonality_penalty
 from dqviz.defense.recipe import Recipe, read_recipe
 from dqviz.defense.ship import train
-from dqviz.defense.train import Progress, train_network
+from dqviz.defense.training import Progress, train_network
 
 __all__ = [
     "Progress",

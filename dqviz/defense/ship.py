@@ -17,7 +17,7 @@ from dqviz.cards import Card, file_stem, write_card
 from dqviz.data import ImageData, load_data
 from dqviz.defense.errors import TrainError
 from dqviz.defense.recipe import Recipe, read_recipe
-from dqviz.defense.train import Progress, train_network
+from dqviz.defense.training import Progress, train_network
 from dqviz.measure import accuracy, layer_norms
 from dqviz.models.normalize import Classifier
 from dqviz.quantize.histogram import collect_histograms, to_json

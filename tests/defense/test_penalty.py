@@ -31,13 +31,13 @@ def test_the_small_gram_has_the_gradient_of_the_one_in_the_paper(shape):
     (received,) = torch.autograd.grad(ours, weight)
     torch.testing.assert_close(received, expected)
     rows, columns = matrix.shape
-    assert float(paper - ours) == pytest.approx(max(columns - rows, 0))
+    assert (paper - ours).item() == pytest.approx(max(columns - rows, 0))
 
 
 def test_orthonormal_rows_cost_nothing():
     rows = torch.linalg.qr(torch.randn(27, 8, generator=torch.Generator().manual_seed(1)))[0].T
-    assert float(orthogonality(rows.reshape(8, 3, 3, 3))) == pytest.approx(0, abs=1e-9)
-    assert float(orthogonality(2 * rows.reshape(8, 3, 3, 3))) == pytest.approx(8 * 9, rel=1e-5)
+    assert orthogonality(rows.reshape(8, 3, 3, 3)).item() == pytest.approx(0, abs=1e-9)
+    assert orthogonality(2 * rows.reshape(8, 3, 3, 3)).item() == pytest.approx(8 * 9, rel=1e-5)
 
 
 def test_a_grouped_kernel_has_one_gram_a_group():

@@ -69,7 +69,7 @@ def train_network(
     run = _Run(recipe, folder, data, device)
     run.resume()
     run.go(report)
-    model = run.model.to(memory_format=torch.contiguous_format).cpu().eval()  # type: ignore[call-overload]
+    model = run.model.to(memory_format=torch.contiguous_format).cpu().eval()
     assert isinstance(model, Classifier)
     return model.requires_grad_(False)
 
@@ -93,7 +93,7 @@ class _Run:
             mean=recipe.mean,
             std=recipe.std,
         )
-        self.model.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.model.to(device).to(memory_format=torch.channels_last)
         shape = (int(data.images.shape[1]), int(data.images.shape[2]), int(data.images.shape[3]))
         self.layers: list[Layer] = penalized_layers(self.model, input_shape=shape)
         self.optimizer = torch.optim.SGD(

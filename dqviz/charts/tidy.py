@@ -159,6 +159,11 @@ class Curve:
         return self.attack in CONTROLS
 
     @property
+    def is_full_precision(self) -> bool:
+        """Whether neither weights nor activations are quantized."""
+        return self.weight_bits == self.act_bits == FULL_PRECISION
+
+    @property
     def key(self) -> tuple[str, int, int]:
         """The network and its bits, whatever the attack."""
         return self.network, self.weight_bits, self.act_bits

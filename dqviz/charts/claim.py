@@ -1,0 +1,147 @@
+"""A sentence computed from rows, and how it is worded the same way everywhere."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Sequence
+from typing import Literal
+
+import pandas as pd
+
+from dqviz.charts.chart import ChartError
+from dqviz.charts.tidy import (
+    ATTACK_NAMES,
+    Curve,
+    as_shown,
+    bits_text,
+    epsilon_text,
+    read_curves,
+    select,
+)
+
+Kind = Literal["supports", "contradicts", "undecided", "info"]
+EQUAL = 0.005
+"""Ratios this near to 1 print as 1.00 and decide nothing."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Claim:
+    """A sentence, what it does to the claim it speaks of, and the rows it was computed from.
+
+    `kind` says whether the numbers support or contradict what Defensive Quantization's authors
+    claim, leave it undecided, or merely inform. It is a description of the rows in `basis` and no
+    test of significance, except where the text names an interval.
+    """
+
+    text: str
+    kind: Kind
+    basis: pd.DataFrame
+
+
+def by_ratio(ratio: float, *, larger_supports: bool) -> Kind:
+    """What a ratio to 1 says."""
+    if not math.isfinite(ratio) or abs(ratio - 1) < EQUAL:
+        return "undecided"
+    return "supports" if (ratio > 1) == larger_supports else "contradicts"
+
+
+def times(ratio: float) -> str:
+    """A ratio in words: `1.32 times`."""
+    return f"{ratio:.2f} times" if ratio < 100 else f"{ratio:.3g} times"
+
+
+def setting(curve: Curve, rows: pd.DataFrame) -> str:
+    """The attack, epsilon and number of images behind a curve: `FGSM 1/255, 64 images`."""
+    words = [ATTACK_NAMES.get(curve.attack, curve.attack)]
+    found = rows["epsilon"].dropna().unique()
+    if len(found) == 1:
+        words[0] += f" {epsilon_text(float(found[0]))}"
+    images = set(rows["n_samples"].dropna().tolist()) if "n_samples" in rows.columns else set()
+    if len(images) == 1:
+        words.append(f"{int(images.pop())} images")
+    return ", ".join(words)
+
+
+def named(curve: Curve) -> str:
+    """The network's weights and bits: `vanilla, W8 A4`."""
+    return f"{short_name(curve)}, {bits_text(curve.weight_bits, curve.act_bits)}"
+
+
+def short_name(curve: Curve) -> str:
+    """Architecture and weights: `resnet20 dq`."""
+    return " ".join(curve.network.split("/")[-2:])
+
+
+def family(curve: Curve) -> tuple[str, str]:
+    """The network without its weights, and the weights: (`streetdigits/resnet20`, `dq`)."""
+    model, _, weights = curve.network.rpartition("/")
+    return model, weights
+
+
+def read(
+    table: pd.DataFrame, metric: str, *, epsilon: float | None
+) -> tuple[pd.DataFrame, list[Curve]]:
+    """The rows of a metric and their curves; empty where there are none."""
+    try:
+        rows = select(table, metric, epsilon=epsilon)
+    except ChartError:
+        return table.iloc[:0], []
+    return rows, read_curves(rows)
+
+
+def rows_of(rows: pd.DataFrame, curves: Sequence[Curve]) -> pd.DataFrame:
+    """The rows of some curves, as shown to a reader."""
+    wanted = {(*family(c), c.weight_bits, c.act_bits, c.attack) for c in curves}
+    columns = ("model", "weights", "weight_bits", "act_bits", "attack")
+    keys = zip(*[rows[name].tolist() for name in columns], strict=True)
+    return as_shown(rows[[key in wanted for key in keys]])
+
+
+def collapsed(curves: Sequence[Curve], rows: pd.DataFrame) -> Claim | None:
+    """The refusal to conclude from a network that has collapsed, or may have; None if all is well.
+
+    A quantized network whose clean accuracy is not known may have.
+    """
+    for curve in curves:
+        basis = rows_of(rows, [curve])
+        unknown = bool(basis["clean_accuracy"].isna().any()) and not curve.is_full_precision
+        if curve.collapsed or unknown:
+            accuracy = 100 * float(basis["clean_accuracy"].iloc[0])
+            why = (
+                "its clean accuracy is not known"
+                if unknown
+                else f"its clean accuracy has collapsed to {accuracy:.0f} %, below 80 % of that at "
+                "full precision"
+            )
+            return Claim(f"No conclusion for {named(curve)}: {why}.", "undecided", basis)
+    return None
+
+
+def missing(what: str, rows: pd.DataFrame) -> Claim:
+    """The refusal to conclude without data."""
+    return Claim(f"No conclusion: {what}.", "undecided", as_shown(rows))
+
+
+def value_at(curve: Curve, layer: str, statistic: str) -> float:
+    """A statistic at a layer; NaN where there is none."""
+    if layer not in curve.layers:
+        return math.nan
+    return curve.values(statistic)[curve.layers.index(layer)]
+
+
+def last_layer(curve: Curve) -> str:
+    """The last quantizable layer: the one before the logits."""
+    inner = [layer for layer in curve.layers if layer not in ("logits", "network")]
+    return inner[-1] if inner else curve.layers[-1]
+
+
+def defended_pairs(curves: Sequence[Curve], *, dq: str, vanilla: str) -> list[tuple[Curve, Curve]]:
+    """(DQ, vanilla) of the same architecture, bits and attack."""
+    found = {(family(c), c.weight_bits, c.act_bits, c.attack): c for c in curves}
+    pairs = []
+    for (network, *rest), curve in found.items():
+        other = found.get(((network[0], vanilla), *rest))  # type: ignore[arg-type]
+        if network[1] == dq and other is not None:
+            pairs.append((curve, other))
+    return pairs

@@ -1,0 +1,170 @@
+"""Sentences about whole networks: norms, margins, accuracies, and predicting failure."""
+
+from __future__ import annotations
+
+import math
+import statistics
+
+import pandas as pd
+
+from dqviz.charts.claim import (
+    Claim,
+    Kind,
+    by_ratio,
+    collapsed,
+    defended_pairs,
+    missing,
+    named,
+    read,
+    rows_of,
+    setting,
+    short_name,
+    times,
+    value_at,
+)
+from dqviz.charts.tidy import ATTACK_NAMES, Curve, bits_text
+
+ACCURACIES = ("clean_accuracy", "robust_accuracy")
+
+
+def folded_norms(table: pd.DataFrame, *, dq: str = "dq", vanilla: str = "vanilla") -> list[Claim]:
+    """Whether DQ's BatchNorm-folded norms are lower: how many, the largest and the median."""
+    rows, curves = read(_unattacked(table), "operator_norm_folded", epsilon=None)
+    pairs = defended_pairs(curves, dq=dq, vanilla=vanilla)
+    if not pairs:
+        return [missing(f"folded norms of {dq} and {vanilla} are not both there", rows)]
+    return [_folded(one, other, rows) for one, other in pairs]
+
+
+def _folded(one: Curve, other: Curve, rows: pd.DataFrame) -> Claim:
+    both = [
+        (value_at(one, layer, "upper"), value_at(other, layer, "upper"))
+        for layer in one.layers
+        if layer in other.layers
+    ]
+    pairs = [(a, b) for a, b in both if math.isfinite(a) and math.isfinite(b)]
+    if not pairs:
+        return missing("the networks share no layer with a folded norm", rows)
+    lower = sum(a < b for a, b in pairs)
+    tops = [max(column) for column in zip(*pairs, strict=True)]
+    middles = [statistics.median(column) for column in zip(*pairs, strict=True)]
+    kind: Kind = "undecided"
+    if tops[0] < tops[1] and lower > len(pairs) / 2:
+        kind = "supports"
+    elif tops[0] > tops[1] and lower < len(pairs) / 2:
+        kind = "contradicts"
+    return Claim(
+        f"With BatchNorm folded in, {short_name(one)}'s norm is below {short_name(other)}'s at "
+        f"{lower} of {len(pairs)} layers; the largest is {tops[0]:.3g} against {tops[1]:.3g}, the "
+        f"median {middles[0]:.3g} against {middles[1]:.3g} (upper bounds).",
+        kind,
+        rows_of(rows, [one, other]),
+    )
+
+
+def margins(table: pd.DataFrame, *, dq: str = "dq", vanilla: str = "vanilla") -> list[Claim]:
+    """Whether DQ's margin over the Lipschitz bound, the guaranteed radius, is the larger one."""
+    rows, curves = read(_unattacked(table), "margin_over_lipschitz", epsilon=None)
+    pairs = defended_pairs(curves, dq=dq, vanilla=vanilla)
+    if not pairs:
+        return [missing(f"margins over L of {dq} and {vanilla} are not both there", rows)]
+    claims = []
+    for one, other in pairs:
+        values = [value_at(c, "network", "median") for c in (one, other)]
+        ratio = values[0] / values[1] if values[1] > 0 else math.nan
+        refusal = collapsed([one, other], rows)
+        if refusal or not math.isfinite(ratio):
+            claims.append(refusal or missing("a margin over L does not exist", rows))
+            continue
+        claims.append(
+            Claim(
+                f"{short_name(one)}'s margin over its Lipschitz bound is {times(ratio)} "
+                f"{short_name(other)}'s ({values[0]:.2g} against {values[1]:.2g} in pixel units, "
+                "medians over the images).",
+                by_ratio(ratio, larger_supports=True),
+                rows_of(rows, [one, other]),
+            )
+        )
+    return claims
+
+
+def _unattacked(table: pd.DataFrame) -> pd.DataFrame:
+    """The table without epsilons and attacks, which play no part for norms."""
+    return table.assign(attack="", epsilon=math.nan)
+
+
+def accuracy_difference(
+    table: pd.DataFrame,
+    *,
+    epsilon: float | None = None,
+    metric: str = "clean_accuracy",
+    dq: str = "dq",
+    vanilla: str = "vanilla",
+) -> list[Claim]:
+    """DQ's accuracy beside vanilla's, decided only where the 95 % intervals do not overlap."""
+    rows, curves = read(table[table["layer"] == "network"], metric, epsilon=epsilon)
+    pairs = defended_pairs([c for c in curves if not c.is_control], dq=dq, vanilla=vanilla)
+    if not pairs:
+        return [missing(f"the {metric.replace('_', ' ')} of both is not there", rows)]
+    return [_difference(one, other, rows, metric) for one, other in pairs]
+
+
+def _difference(one: Curve, other: Curve, rows: pd.DataFrame, metric: str) -> Claim:
+    refusal = collapsed([one, other], rows)
+    if refusal:
+        return refusal
+    (value, low, high), (value2, low2, high2) = (
+        [100 * value_at(c, "network", s) for s in ("value", "low", "high")] for c in (one, other)
+    )
+    if not all(math.isfinite(v) for v in (value, low, high, value2, low2, high2)):
+        return missing(f"{named(one)} or {named(other)} has no interval", rows)
+    kind: Kind = "undecided"
+    said = "the intervals overlap, so this decides nothing"
+    if low > high2 or high < low2:
+        kind = "supports" if value > value2 else "contradicts"
+        said = "the intervals do not overlap"
+    what = "clean" if metric == "clean_accuracy" else setting(one, rows)
+    return Claim(
+        f"{short_name(one)} classifies {value:.1f} % correctly ({low:.1f} to {high:.1f}), "
+        f"{short_name(other)} {value2:.1f} % ({low2:.1f} to {high2:.1f}): "
+        f"{value - value2:+.1f} points, {said} "
+        f"({what}, {bits_text(one.weight_bits, one.act_bits)}; intervals of 95 %, not paired).",
+        kind,
+        rows_of(rows, [one, other]),
+    )
+
+
+def failure_predicted(table: pd.DataFrame, *, epsilon: float | None = None) -> list[Claim]:
+    """Whether amplification picks out the images whose prediction flips, by the area's interval."""
+    network = table[table["layer"] == "network"]
+    rows, curves = read(network, "failure_auc_amplification", epsilon=epsilon)
+    _, others = read(network, "failure_auc_margin", epsilon=epsilon)
+    beside = {(c.key, c.attack): c for c in others}
+    claims = [
+        _predicted(c, beside.get((c.key, c.attack)), rows) for c in curves if not c.is_control
+    ]
+    return claims or [missing("the areas under the curve were not measured", rows)]
+
+
+def _predicted(curve: Curve, margin: Curve | None, rows: pd.DataFrame) -> Claim:
+    refusal = collapsed([curve], rows)
+    if refusal:
+        return refusal
+    value, low, high = (value_at(curve, "network", s) for s in ("value", "low", "high"))
+    if not math.isfinite(value):
+        attack = ATTACK_NAMES.get(curve.attack, curve.attack)
+        return missing(f"{attack} flipped every prediction of {named(curve)} or none", rows)
+    kind: Kind = "undecided"
+    said = "the interval holds 0.5, a coin"
+    if low > 0.5 or high < 0.5:
+        kind = "supports" if low > 0.5 else "contradicts"
+        said = "more often than a coin" if low > 0.5 else "less often than a coin"
+    other = math.nan if margin is None else value_at(margin, "network", "value")
+    tail = f"; the clean margin has {other:.2f}" if math.isfinite(other) else ""
+    return Claim(
+        f"Amplification ranks an image whose prediction flips above one that keeps it with "
+        f"probability {value:.2f} ({low:.2f} to {high:.2f}), {said}{tail} "
+        f"({named(curve)}, {setting(curve, rows)}).",
+        kind,
+        rows_of(rows, [curve]),
+    )

@@ -1,0 +1,248 @@
+"""Sentences turn round when the data do, and refuse where there is nothing to conclude from."""
+
+import math
+
+import pandas as pd
+import pytest
+
+from dqviz.charts import claims
+from tests.charts.tables import DQ, VANILLA, bounds, layer_names, of, profile, table, whole
+
+NAMES = layer_names()
+LOW = [0.02] * 20 + [0.02]
+HIGH = [0.04] * 20 + [0.04]
+RISING = [0.01 * (i + 1) for i in range(21)]
+A4 = {"weight_bits": 8, "act_bits": 4}
+
+
+def only(found):
+    assert len(found) == 1
+    return found[0]
+
+
+def swapped(frame: pd.DataFrame) -> pd.DataFrame:
+    """The same table with the numbers of vanilla and dq exchanged."""
+    return frame.assign(weights=frame["weights"].map({"vanilla": "dq", "dq": "vanilla"}))
+
+
+def test_growth_turns_round():
+    up = only(claims.growth(table(profile(values=RISING))))
+    down = only(claims.growth(table(profile(values=RISING[::-1]))))
+    assert up.kind == "supports"
+    assert "grows to 20.00 times its size, from 0.01 to 0.2" in up.text
+    assert "FGSM 1/255, 64 images" in up.text
+    assert down.kind == "contradicts"
+    assert "shrinks to 0.10 times its size, from 0.21 to 0.02" in down.text
+
+
+def test_growth_without_growth_decides_nothing():
+    claim = only(claims.growth(table(profile(values=LOW))))
+    assert claim.kind == "undecided"
+    assert "keeps 1.00 times" in claim.text
+
+
+def test_quantized_against_full_turns_round():
+    def told(full, quantized):
+        return only(
+            claims.quantized_against_full(
+                table([*profile(values=full), *profile(values=quantized, **A4)])
+            )
+        )
+
+    assert told(LOW, HIGH).kind == "supports"
+    assert "At W8 A4" in told(LOW, HIGH).text
+    assert "2.00 times that at full precision" in told(LOW, HIGH).text
+    assert told(HIGH, LOW).kind == "contradicts"
+    assert "0.50 times that at full precision" in told(HIGH, LOW).text
+
+
+def test_the_last_layer_is_not_the_logits():
+    values = [0.02] * 19 + [0.03, 0.9]
+    frame = table([*profile(values=LOW), *profile(values=values, **A4)])
+    assert "1.50 times" in only(claims.quantized_against_full(frame)).text
+
+
+def test_dq_against_vanilla_turns_round():
+    frame = table([*profile(VANILLA, values=HIGH), *profile(DQ, values=LOW)])
+    claim = only(claims.dq_against_vanilla(frame))
+    other = only(claims.dq_against_vanilla(swapped(frame)))
+    assert (claim.kind, other.kind) == ("supports", "contradicts")
+    assert "0.50 times resnet20 vanilla's, smaller" in claim.text
+    assert "2.00 times resnet20 vanilla's, larger" in other.text
+
+
+def test_networks_are_compared_within_one_architecture_only():
+    frame = table([*profile("streetdigits/plain20/vanilla"), *profile(DQ)])
+    claim = only(claims.dq_against_vanilla(frame))
+    assert claim.kind == "undecided"
+    assert claim.text.startswith("No conclusion")
+
+
+def test_attack_against_controls_takes_the_strongest():
+    def told(signs, other):
+        return only(
+            claims.attack_against_controls(
+                table(
+                    [
+                        *profile(values=[0.04] * 21),
+                        *profile(values=[signs] * 21, attack="random_signs"),
+                        *profile(values=[other] * 21, attack="other_image"),
+                    ]
+                )
+            )
+        )
+
+    assert told(0.01, 0.02).kind == "supports"
+    assert "2.00 times as far as the strongest of 2 controls" in told(0.01, 0.02).text
+    assert "another image's perturbation" in told(0.01, 0.02).text
+    assert told(0.08, 0.02).kind == "contradicts"
+    assert "random signs" in told(0.08, 0.02).text
+
+
+def test_quantizers_enlarging_or_not():
+    def told(gains):
+        rows = profile(metric="quantizer_gain", values=gains, logits=False, **A4)
+        return only(claims.quantizer_enlarges(table(rows)))
+
+    assert told([1.2] * 15 + [0.8] * 5).kind == "supports"
+    assert "15 of 20 layers" in told([1.2] * 15 + [0.8] * 5).text
+    assert told([1.2] * 5 + [0.8] * 15).kind == "contradicts"
+    assert told([1.2] * 10 + [0.8] * 10).kind == "undecided"
+
+
+@pytest.mark.parametrize(
+    ("value", "kind", "verb"),
+    [
+        (0.1, "supports", "enlarge"),
+        (-0.1, "contradicts", "reduce"),
+        (1e-4, "undecided", "hardly change"),
+    ],
+)
+def test_flips_enlarge_or_reduce(value, kind, verb):
+    rows = [*profile(values=[0.3] * 21, **A4)]
+    rows += profile(metric="flip_contribution", values=[value] * 21, **A4)
+    claim = only(claims.flips_effect(table(rows)))
+    assert claim.kind == kind
+    assert f"Bucket flips {verb}" in claim.text
+
+
+def folded(vanilla, dq):
+    frame = table(
+        [*bounds(VANILLA, "operator_norm_folded", vanilla), *bounds(DQ, "operator_norm_folded", dq)]
+    )
+    return frame.assign(attack="", epsilon=math.nan)
+
+
+def test_folded_norms_turn_round():
+    frame = folded([2.0, 3.0, 5.0], [1.0, 2.0, 3.0])
+    claim = only(claims.folded_norms(frame))
+    other = only(claims.folded_norms(swapped(frame)))
+    assert (claim.kind, other.kind) == ("supports", "contradicts")
+    assert "at 3 of 3 layers" in claim.text
+    assert "the largest is 3.12 against 5.2" in claim.text
+    assert "at 0 of 3 layers" in other.text
+
+
+def test_folded_norms_that_disagree_decide_nothing():
+    claim = only(claims.folded_norms(folded([2.0, 3.0, 5.0], [1.0, 2.0, 9.0])))
+    assert claim.kind == "undecided"
+
+
+def accuracies(dq, vanilla):
+    return table([*whole(DQ, "clean_accuracy", *dq), *whole(VANILLA, "clean_accuracy", *vanilla)])
+
+
+def test_accuracy_difference_is_decided_by_the_intervals():
+    apart = only(claims.accuracy_difference(accuracies((0.9, 0.85, 0.94), (0.7, 0.6, 0.8))))
+    other = only(claims.accuracy_difference(accuracies((0.7, 0.6, 0.8), (0.9, 0.85, 0.94))))
+    near = only(claims.accuracy_difference(accuracies((0.9, 0.8, 0.95), (0.85, 0.75, 0.92))))
+    assert (apart.kind, other.kind, near.kind) == ("supports", "contradicts", "undecided")
+    assert "+20.0 points, the intervals do not overlap" in apart.text
+    assert "-20.0 points" in other.text
+    assert "overlap, so this decides nothing" in near.text
+    assert "not paired" in near.text
+
+
+@pytest.mark.parametrize(
+    ("interval", "kind"),
+    [
+        ((0.7, 0.6, 0.8), "supports"),
+        ((0.3, 0.2, 0.4), "contradicts"),
+        ((0.55, 0.45, 0.65), "undecided"),
+        ((math.nan,) * 3, "undecided"),
+    ],
+)
+def test_failure_is_predicted_or_not(interval, kind):
+    frame = table(whole(VANILLA, "failure_auc_amplification", *interval))
+    assert only(claims.failure_predicted(frame)).kind == kind
+
+
+def test_margins_turn_round():
+    def row(network, value):
+        return {
+            **of(network),
+            "layer": "network",
+            "depth": -1,
+            "value": value,
+            "metric": "margin_over_lipschitz",
+            "statistic": "median",
+        }
+
+    frame = table([row(VANILLA, 1e-8), row(DQ, 3e-8)])
+    assert only(claims.margins(frame)).kind == "supports"
+    assert "3.00 times" in only(claims.margins(frame)).text
+    assert only(claims.margins(swapped(frame))).kind == "contradicts"
+
+
+COLLAPSED = {"act_bits": 2, "weight_bits": 8, "clean_accuracy": 0.3, "clean_accuracy_full": 0.96}
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        claims.growth,
+        claims.quantizer_enlarges,
+        claims.flips_effect,
+        claims.dq_against_vanilla,
+        claims.attack_against_controls,
+    ],
+)
+def test_no_conclusion_from_a_collapsed_network(make):
+    rows = []
+    for network in (VANILLA, DQ):
+        rows += profile(network, **COLLAPSED)
+        rows += profile(network, attack="gaussian", **COLLAPSED)
+        rows += profile(network, metric="quantizer_gain", logits=False, **COLLAPSED)
+        rows += profile(network, metric="flip_contribution", **COLLAPSED)
+    for claim in make(table(rows)):
+        assert claim.kind == "undecided"
+        assert "collapsed to 30 %" in claim.text
+        assert claim.basis["collapsed"].all()
+
+
+def test_no_conclusion_where_the_clean_accuracy_is_unknown():
+    rows = [*profile(), *profile(**{**A4, "clean_accuracy": math.nan})]
+    claim = only(claims.quantized_against_full(table(rows)))
+    assert claim.kind == "undecided"
+    assert "not known" in claim.text
+
+
+def test_no_conclusion_without_a_partner_at_full_precision():
+    claim = only(claims.quantized_against_full(table(profile(**A4))))
+    assert claim.kind == "undecided"
+    assert "not there at full precision" in claim.text
+
+
+def test_every_sentence_refuses_an_empty_table():
+    nothing = table(profile(metric="something_else"))
+    found = [*claims.amplification_claims(nothing), *claims.lipschitz_claims(nothing)]
+    assert len(found) == 9
+    assert {c.kind for c in found} == {"undecided"}
+    assert all(c.text.startswith("No conclusion") for c in found)
+
+
+def test_basis_holds_the_rows_of_the_sentence_only():
+    frame = table([*profile(VANILLA), *profile(DQ), *profile(VANILLA, **A4)])
+    claim = claims.growth(frame)[0]
+    assert set(claim.basis["weights"]) == {"vanilla"}
+    assert set(claim.basis["act_bits"]) == {32}

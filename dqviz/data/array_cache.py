@@ -6,6 +6,7 @@ The lock only spares the others the same work: who waits too long builds for him
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import zipfile
@@ -63,9 +64,9 @@ def cached_pixels(
 
 def _read(path: Path, shape: tuple[int, ...]) -> Pixels | None:
     try:
-        with np.load(path, allow_pickle=False) as file:
-            pixels: Pixels = file["pixels"]  # the zip member's CRC is checked while reading
-    except FileNotFoundError:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+            pixels: Pixels = arrays["pixels"]  # the zip member's CRC is checked while reading
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         log.warning("%s is damaged (%s) and is built again", path, error)
@@ -85,5 +86,6 @@ def _build_and_write(path: Path, build: Callable[[], Pixels]) -> Pixels:
         os.replace(temporary, path)
     except OSError as error:
         log.warning("%s could not be written (%s)", path, error)
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink()
     return pixels

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import struct
 import zlib
 
@@ -12,42 +11,18 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import torch
+from making_images import pictures, png, write
 from PIL import Image
 
 from dqviz.data import DataError, fingerprint_data, load_data
 from dqviz.data import parquet as parquet_module
 from dqviz.specs import DataSpec
 
-RNG_SEED = 5
-
 
 @pytest.fixture(autouse=True)
 def data_folder(tmp_path, monkeypatch):
     monkeypatch.setenv("DQVIZ_DATA", str(tmp_path / "data"))
     return tmp_path / "data"
-
-
-def pictures(count, size=32):
-    rng = np.random.default_rng(RNG_SEED)
-    return rng.integers(0, 256, (count, size, size, 3), dtype=np.uint8)
-
-
-def png(pixels, **options):
-    file = io.BytesIO()
-    Image.fromarray(pixels).save(file, "PNG", **options)
-    return file.getvalue()
-
-
-def write(path, images, labels, *, column="img", names=None, row_group_size=None, label="label"):
-    structs = [{"bytes": data, "path": None} for data in images]
-    kind = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
-    table = pa.table({column: pa.array(structs, kind), label: labels})
-    if names:
-        features = {"info": {"features": {"label": {"names": names}}}}
-        table = table.replace_schema_metadata({"huggingface": json.dumps(features)})
-    path.parent.mkdir(parents=True, exist_ok=True)
-    pq.write_table(table, path, row_group_size=row_group_size)
-    return f"parquet:{path}"
 
 
 def refusal(name, **options):

@@ -146,8 +146,8 @@ def _in_front(draws: Draws, image: Ints) -> Ints:
         paint.whole(draws.uniform(-1, 1), 256),
         paint.whole(draws.uniform(-24, 24), 256),
     )
-    line = paint.line(position, half_width=paint.whole(draws.uniform(0.8, 3.2), 256))
-    there = paint.whole(np.where(draws.chance(0.2), draws.uniform(0.4, 1.0), 0.0), paint.ONE)
+    line = paint.line(position, half_width=paint.whole(draws.uniform(0.6, 2.6), 256))
+    there = paint.whole(np.where(draws.chance(0.15), draws.uniform(0.4, 1.0), 0.0), paint.ONE)
     shade = np.stack([draws.uniform(10, 245)] * 3, axis=1)
     return paint.lay_over(image, paint.colour(shade), (line * there >> 12)[:, None])
 
@@ -171,13 +171,13 @@ def _lighting(draws: Draws, image: Ints) -> Ints:
 
 def _camera(draws: Draws, image: Ints) -> Ints:
     """Noise, blur, and noise again."""
-    image = image + _noise(draws, draws.skewed(0, 17))
+    image = image + _noise(draws, draws.skewed(0, 15))
     for _ in range(3):
         sharpness = draws.uniform(0, 1)
         across = paint.whole(sharpness * draws.uniform(0.1, 0.33), paint.ONE)
         down = paint.whole(sharpness * draws.uniform(0.1, 0.33), paint.ONE)
         image = paint.blur(image, across=across, down=down)
-    return image + _noise(draws, draws.skewed(0.5, 9))
+    return image + _noise(draws, draws.skewed(0.5, 8))
 
 
 def _noise(draws: Draws, deviation: Floats) -> Ints:

@@ -88,12 +88,12 @@ class Colours:
 
 def draw_geometry(draws: Draws) -> Geometry:
     """Size, place, rotation, slant, stretch and perspective."""
-    height = draws.uniform(15, 30)
-    half_turn = draws.uniform(-0.13, 0.13)  # tangent of half the angle: up to 15 degrees
+    height = draws.uniform(16, 30)
+    half_turn = draws.uniform(-0.11, 0.11)  # tangent of half the angle: up to 13 degrees
     cos = (1 - half_turn**2) / (1 + half_turn**2)
     sin = 2 * half_turn / (1 + half_turn**2)
     stretch = draws.uniform(0.75, 1.3)
-    slant = draws.uniform(-0.3, 0.3)
+    slant = draws.uniform(-0.27, 0.27)
     scale = 16 / height
     return Geometry(
         centre_x=draws.uniform(-0.16, 0.16),
@@ -102,9 +102,9 @@ def draw_geometry(draws: Draws) -> Geometry:
         xy=scale * (sin * stretch + slant * cos),
         yx=-scale * sin,
         yy=scale * cos,
-        tilt_x=draws.uniform(-0.25, 0.25),
-        tilt_y=draws.uniform(-0.2, 0.2),
-        bend=draws.uniform(-0.1, 0.1),
+        tilt_x=draws.uniform(-0.22, 0.22),
+        tilt_y=draws.uniform(-0.18, 0.18),
+        bend=draws.uniform(-0.08, 0.08),
         height=height,
     )
 
@@ -136,7 +136,7 @@ def draw_colours(draws: Draws, *, plate: Bools) -> Colours:
     other = WALLS[draws.integers(len(WALLS))] + _jitter(draws, 24)
     ground = np.where(plate[:, None], other, wall)
     ground = ground + (np.clip(_luma(ground), 20, 235) - _luma(ground))[:, None]
-    contrast = draws.skewed(19, 175)
+    contrast = draws.skewed(22, 185)
     direction = draws.sign()
     level = _luma(ground)
     out = (level + direction * contrast > 250) | (level + direction * contrast < 5)

@@ -1,0 +1,114 @@
+"""Images in folders, one folder a class."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from dqviz.data import DataError, fingerprint_data, load_data
+from dqviz.specs import DataSpec
+
+
+@pytest.fixture(autouse=True)
+def data_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("DQVIZ_DATA", str(tmp_path / "data"))
+    return tmp_path / "data"
+
+
+def save(path, level, size=(32, 32), **options):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", size, (level, level, level)).save(path, **options)
+
+
+def refusal(name, **options):
+    with pytest.raises(DataError) as caught:
+        load_data(DataSpec(name=name, **options))
+    return str(caught.value)
+
+
+def test_a_folder_a_class(tmp_path):
+    root = tmp_path / "pets"
+    save(root / "dog" / "b.png", 30)
+    save(root / "dog" / "a.png", 20, size=(50, 80))
+    save(root / "cat" / "deep" / "x.JPG", 10, quality=95)
+    save(root / ".hidden" / "x.png", 99)
+    (root / "dog" / "notes.txt").write_text("not an image")
+    data = load_data(DataSpec(name=f"folder:{root}"))
+    assert data.classes == ("cat", "dog")
+    assert data.labels.tolist() == [0, 1, 1]
+    assert torch.allclose(data.images.mean(dim=(1, 2, 3)) * 255, torch.tensor([10.0, 20.0, 30.0]))
+    chosen = load_data(DataSpec(name=f"folder:{root}", n_samples=2, image_size=64))
+    assert chosen.images.shape == (2, 3, 64, 64)
+    assert chosen.labels.tolist() == data.labels[chosen.indices].tolist()
+
+
+def test_a_relative_path_is_looked_for_in_the_data_folder(data_folder):
+    save(data_folder / "pets" / "cat" / "a.png", 1)
+    save(data_folder / "pets" / "dog" / "a.png", 2)
+    assert len(load_data(DataSpec(name="folder:pets"))) == 2
+
+
+def test_classes_of_both_splits_agree(tmp_path):
+    for split, names in (("train", "abc"), ("test", "ac")):
+        for name in names:
+            save(tmp_path / split / name / "1.png", ord(name))
+    train, test = (
+        load_data(DataSpec(name=f"folder:{tmp_path}", split=split)) for split in ("train", "test")
+    )
+    assert train.classes == test.classes == ("a", "b", "c")
+    assert train.labels.tolist() == [0, 1, 2]
+    assert test.labels.tolist() == [0, 2]
+
+
+def test_the_fingerprint_follows_content_names_and_classes(tmp_path):
+    save(tmp_path / "s" / "cat" / "a.png", 1)
+    save(tmp_path / "s" / "dog" / "a.png", 2)
+    spec = DataSpec(name=f"folder:{tmp_path / 's'}")
+    seen = [fingerprint_data(spec), fingerprint_data(spec)]
+    assert seen[0] == seen[1]
+    save(tmp_path / "s" / "dog" / "b.png", 3)
+    seen.append(fingerprint_data(spec))
+    (tmp_path / "s" / "dog" / "b.png").rename(tmp_path / "s" / "cat" / "b.png")
+    seen.append(fingerprint_data(spec))
+    (tmp_path / "s" / "dog").rename(tmp_path / "s" / "dot")
+    seen.append(fingerprint_data(spec))
+    assert len(set(seen)) == 4
+
+
+def test_a_bad_file_is_named(tmp_path):
+    save(tmp_path / "cat" / "a.png", 1)
+    save(tmp_path / "dog" / "a.png", 2)
+    bad = tmp_path / "dog" / "b.jpg"
+    bad.write_bytes(b"\xff\xd8\xff nothing more")
+    message = refusal(f"folder:{tmp_path}")
+    assert f"{bad} (row 2): not a readable image" in message
+
+
+def test_a_file_of_absurd_size_is_not_read(tmp_path, monkeypatch):
+    save(tmp_path / "cat" / "a.png", 1)
+    save(tmp_path / "dog" / "a.png", 2)
+    monkeypatch.setattr("dqviz.data.image_folder.MAX_FILE_BYTES", 10)
+    assert f"{tmp_path / 'cat' / 'a.png'} (row 0) has more than 10 bytes" in refusal(
+        f"folder:{tmp_path}"
+    )
+
+
+def test_folders_without_classes_or_images(tmp_path):
+    (tmp_path / "only").mkdir()
+    assert "holds 1 folders; expected one folder a class" in refusal(f"folder:{tmp_path}")
+    (tmp_path / "other").mkdir()
+    assert "hold no images" in refusal(f"folder:{tmp_path}")
+    file = tmp_path / "file"
+    file.write_text("")
+    assert "is a file; expected a folder" in refusal(f"folder:{file}")
+    assert "there is no file or folder" in refusal("folder:nowhere")
+
+
+def test_grey_images_have_three_channels(tmp_path):
+    for name, level in (("a", 50), ("b", 60)):
+        (tmp_path / name).mkdir()
+        Image.fromarray(np.full((9, 9), level, np.uint8)).save(tmp_path / name / "x.bmp")
+    images = load_data(DataSpec(name=f"folder:{tmp_path}", image_size=9)).images
+    assert torch.allclose(images[1], torch.tensor(60 / 255))

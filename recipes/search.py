@@ -29,9 +29,15 @@ HERE = Path(__file__).parent
 EPOCHS = {"cifar10": 3, "streetdigits": 2}
 HOLD_OUT = 5000
 ATTACKED = 1000
-VANILLA = ((5e-4, 0.2), (1e-4, 0.2), (1e-3, 0.2), (5e-4, 0.1))
+VANILLA = {
+    "cifar10": ((5e-4, 0.2), (1e-4, 0.2), (1e-3, 0.2), (5e-4, 0.1)),
+    "streetdigits": ((5e-4, 0.2), (1e-3, 0.2), (5e-4, 0.1)),
+}
 """Weight decay and learning rate of the runs without a penalty."""
-PENALTIES = (("folded", 1e-2), ("folded", 2e-3), ("raw", 2e-3), ("folded", 1e-3))
+PENALTIES = {
+    "cifar10": (("folded", 1e-2), ("folded", 2e-3), ("raw", 2e-3), ("folded", 1e-3)),
+    "streetdigits": (("folded", 1e-2), ("folded", 2e-3), ("raw", 2e-3)),
+}
 """Arm and beta of the runs with one."""
 
 
@@ -42,12 +48,12 @@ def candidates(dataset: str) -> dict[str, Recipe]:
         base, epochs=EPOCHS[dataset], warmup_epochs=0.75, hold_out=HOLD_OUT, defense=DefenseSpec()
     )
     runs = {}
-    for weight_decay, learning_rate in VANILLA:
+    for weight_decay, learning_rate in VANILLA[dataset]:
         name = f"vanilla-wd{weight_decay:g}-lr{learning_rate:g}"
         runs[name] = dataclasses.replace(
             base, weight_decay=weight_decay, learning_rate=learning_rate
         )
-    for arm, beta in PENALTIES:
+    for arm, beta in PENALTIES[dataset]:
         defense = DefenseSpec(arm=arm, beta=beta)
         runs[f"dq-{arm}-{beta:g}"] = dataclasses.replace(base, defense=defense)
     return runs

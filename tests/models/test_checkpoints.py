@@ -104,6 +104,19 @@ def test_a_mismatch_lists_what_is_missing_unexpected_and_of_the_wrong_shape(tmp_
     assert "classes" not in message
 
 
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"extra.weight": torch.zeros(2)}, "network: 1 unexpected: extra.weight$"),
+        ({"linear.bias": None}, "network: 1 missing: linear.bias$"),
+        ({"linear.bias": torch.zeros(3)}, r"network: 1 of the wrong shape: linear.bias \("),
+    ],
+)
+def test_one_name_that_does_not_fit_is_enough(tmp_path, change, said):
+    with pytest.raises(ModelError, match=said):
+        load_checkpoint(save(tmp_path, {**STATE, **change}), **GIVEN)
+
+
 def test_another_number_of_classes_is_explained(tmp_path):
     with pytest.raises(ModelError, match=r"the file is for 10 classes, 100 were asked for"):
         load_checkpoint(save(tmp_path, STATE), **{**GIVEN, "classes": 100})

@@ -113,7 +113,7 @@ def short_networks(networks: Iterable[str]) -> dict[str, str]:
     names = list(dict.fromkeys(networks))
     parts = [name.split("/") for name in names]
     shared = 0
-    while all(len(p) > shared + 1 and p[shared] == parts[0][shared] for p in parts):
+    while parts and all(len(p) > shared + 1 and p[shared] == parts[0][shared] for p in parts):
         shared += 1
     return {name: "/".join(p[shared:]) for name, p in zip(names, parts, strict=True)}
 

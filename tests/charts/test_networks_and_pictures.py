@@ -1,0 +1,160 @@
+"""Charts of whole networks, of their norms, and of one image."""
+
+import math
+
+import numpy as np
+import pytest
+
+from dqviz import charts
+from tests.charts.tables import DQ, VANILLA, lipschitz_table, playground_table, table, whole
+
+LIPSCHITZ = lipschitz_table()
+FOLDED = LIPSCHITZ["metric"] == "operator_norm_folded"
+
+
+def test_constants_draw_upper_bounds_with_the_interval_down_to_the_lower():
+    figure = charts.layer_constants(LIPSCHITZ).figure
+    assert len(figure.data) == 6
+    trace = next(t for t in figure.data if t.name == "vanilla, operator norm")
+    assert trace.y[0] == pytest.approx(4 * 1.04)
+    assert trace.error_y.arrayminus[0] == pytest.approx(4 * 0.04)
+    assert figure.layout.yaxis.type == "log"
+    assert figure.layout.shapes[0].y0 == 1
+
+
+def test_layers_without_a_folded_norm_leave_a_gap():
+    gone = FOLDED & (LIPSCHITZ["layer"] == "linear")
+    figure = charts.layer_constants(LIPSCHITZ[~gone]).figure
+    lengths = {t.name: len(t.x) for t in figure.data}
+    assert lengths["vanilla, operator norm, BatchNorm folded"] == 19
+    assert lengths["vanilla, operator norm"] == 20
+    assert figure.layout.xaxis.type == "category"
+
+
+def test_dumbbells_join_raw_and_folded():
+    chart = charts.batchnorm_effect(LIPSCHITZ)
+    joined = chart.figure.data[0]
+    assert joined.y[:3] == pytest.approx((4.16, 1.56, None), nan_ok=True)
+    assert "the largest goes from 10.1 to 39.1" in chart.alt
+
+
+def test_batchnorm_effect_says_what_it_needs():
+    with pytest.raises(charts.ChartError, match="operator_norm_folded"):
+        charts.batchnorm_effect(LIPSCHITZ[~FOLDED])
+
+
+def test_gains_stay_below_their_bound():
+    figure = charts.gain_against_bound(LIPSCHITZ).figure
+    drawn = {t.name: t.y for t in figure.data if t.mode == "lines+markers"}
+    gain = drawn["vanilla, full precision: measured gain"]
+    bound = drawn["vanilla: operator norm (bound)"]
+    assert all(g < b for g, b in zip(gain, bound, strict=True))
+
+
+def test_a_missing_bound_is_none_with_its_reason():
+    upper = (LIPSCHITZ["metric"] == "lipschitz") & (LIPSCHITZ["statistic"] == "upper")
+    gone = upper & (LIPSCHITZ["weights"] == "dq")
+    chart = charts.network_bounds(LIPSCHITZ[~gone], reasons={DQ: "attention has no bound"})
+    texts = [a.text for a in chart.figure.layout.annotations]
+    assert texts == ["upper bound of dq: none (attention has no bound)"]
+    assert "attention has no bound" in chart.note
+    assert "upper no value" in chart.alt
+
+
+def test_singular_values_fall():
+    chart = charts.singular_values(LIPSCHITZ, "conv1")
+    values = chart.figure.data[0].y
+    assert list(values) == sorted(values, reverse=True)
+    with pytest.raises(charts.ChartError, match=r"'nowhere'; found conv1"):
+        charts.singular_values(LIPSCHITZ, "nowhere")
+
+
+def test_accuracy_whiskers_are_the_intervals_ends():
+    frame = table(
+        [
+            *whole(VANILLA, "clean_accuracy", 0.9, 0.8, 0.95),
+            *whole(VANILLA, "robust_accuracy", 0.5, 0.4, 0.6),
+        ]
+    )
+    chart = charts.accuracy_bars(frame)
+    bar = chart.figure.data[0]
+    assert list(bar.x) == ["clean", "FGSM 1/255"]
+    assert bar.y == pytest.approx((90, 50))
+    assert bar.error_y.array == pytest.approx((5, 10))
+    assert bar.error_y.arrayminus == pytest.approx((10, 10))
+    assert "clean 90.0 % (80.0 to 95.0)" in chart.alt
+
+
+def test_failure_draws_both_scores_and_the_coin():
+    frame = table(
+        [
+            *whole(VANILLA, "failure_auc_amplification", 0.7, 0.6, 0.8),
+            *whole(VANILLA, "failure_auc_margin", 0.8, 0.7, 0.9),
+        ]
+    )
+    figure = charts.failure_prediction(frame).figure
+    assert [t.x[0] for t in figure.data] == pytest.approx([0.7, 0.8])
+    assert figure.layout.shapes[0].x0 == 0.5
+
+
+def test_failure_without_any_area_says_why():
+    nothing = (math.nan,) * 3
+    frame = table(whole(VANILLA, "failure_auc_amplification", *nothing))
+    with pytest.raises(charts.ChartError, match="every prediction or none"):
+        charts.failure_prediction(frame)
+
+
+def test_probabilities_name_what_each_network_sees():
+    chart = charts.probabilities(playground_table())
+    assert len(chart.figure.data) == 8
+    assert "vanilla, W8 A4: clean 3 (70 %) → adversarial 8 (70 %)." in chart.alt
+    assert chart.figure.data[0].y[3] == pytest.approx(70)
+
+
+def test_probabilities_of_many_classes_show_the_largest():
+    chart = charts.probabilities(playground_table([VANILLA], bits=((32, 32),), classes=100))
+    assert len(chart.figure.data[0].x) == 10
+    assert {"3", "8"} <= set(chart.figure.data[0].x)
+
+
+def test_noise_maps_share_one_scale():
+    maps = {(n, "conv1"): np.full((4, 4), v, np.float32) for n, v in ((VANILLA, 0.2), (DQ, 0.8))}
+    chart = charts.noise_maps(maps)
+    assert {t.coloraxis for t in chart.figure.data} == {"coloraxis"}
+    assert chart.figure.layout.coloraxis.cmin == 0
+    assert chart.figure.layout.coloraxis.cmax == pytest.approx(0.8)
+    assert chart.table["root_mean_square"].tolist() == pytest.approx([0.2, 0.8])
+
+
+def test_signed_noise_maps_are_symmetric_about_zero():
+    chart = charts.noise_maps({(VANILLA, "a"): np.array([[-0.5, 0.2]], np.float32)})
+    colours = chart.figure.layout.coloraxis
+    assert (colours.cmin, colours.cmax) == (-0.5, 0.5)
+
+
+def test_noise_maps_want_two_dimensions():
+    with pytest.raises(charts.ChartError, match="2 dimensions"):
+        charts.noise_maps({(VANILLA, "a"): np.zeros((3, 4, 4), np.float32)})
+
+
+def test_image_triplet_magnifies_around_mid_grey():
+    clean = np.full((3, 2, 2), 0.5, np.float32)
+    noise = np.zeros((3, 2, 2), np.float32)
+    noise[0, 0, 0] = 0.01
+    chart = charts.image_triplet(clean, noise, clean + noise)
+    magnified = np.array(chart.figure.data[1].z)
+    assert magnified[0, 0].tolist() == [255, 128, 128]
+    assert "magnified 50 times" in chart.alt
+    assert "largest change 2.55/255" in chart.alt
+
+
+def test_grey_images_are_drawn_too():
+    image = np.zeros((1, 4, 6), np.float32)
+    chart = charts.image_triplet(image, image, image)
+    assert np.array(chart.figure.data[0].z).shape == (4, 6, 3)
+    assert "6 by 4 pixels" in chart.alt
+
+
+def test_images_of_different_shapes_are_refused():
+    with pytest.raises(charts.ChartError, match="same shape"):
+        charts.image_triplet(np.zeros((3, 2, 2)), np.zeros((3, 2, 2)), np.zeros((3, 4, 4)))

@@ -18,13 +18,14 @@ AMPLIFICATION = {
     "SQNR dB": ("sqnr_db", "median"),
 }
 LIPSCHITZ = {
-    "sigma": ("sigma_matrix", "value"),
+    "sigma": ("sigma_matrix", "upper"),
     "operator norm from": ("operator_norm", "lower"),
     "to": ("operator_norm", "upper"),
     "folded from": ("operator_norm_folded", "lower"),
     "to ": ("operator_norm_folded", "upper"),
     "deviation": ("orthogonality_deviation", "value"),
     "measured gain": ("measured_gain", "median"),
+    "largest": ("measured_gain", "max"),
 }
 Columns = dict[str, tuple[str, str]]
 

@@ -16,6 +16,7 @@ from torch import nn
 from dqviz import cards
 from dqviz.attacks import craft
 from dqviz.data import DataError, ImageData, load_data
+from dqviz.data.loading import open_source
 from dqviz.measure.accuracy import correctness
 from dqviz.models import ModelError, model_info, resolve_model
 from dqviz.quantize import Histogram, collect_histograms, from_json, quantize_model
@@ -171,7 +172,7 @@ class Workbench:
             if card is not None and card.calibration:
                 return self._histograms.get(model, lambda: from_json(card.calibration)), "card"
             calibration = default_calibration(data)
-        spec = self.sized(calibration, model)
+        spec = _at_most_all(self.sized(calibration, model))
 
         def collect() -> dict[str, Histogram]:
             steps.at(0.3, "calibrating the ranges")
@@ -181,6 +182,13 @@ class Workbench:
         count = len(self.data(spec, steps))
         source = f"{data_name(spec.name)} {spec.split} ({count})"
         return self._histograms.get((model, spec), collect), source
+
+
+def _at_most_all(spec: DataSpec) -> DataSpec:
+    """The same images, or the whole split where it has fewer than are asked for."""
+    total = len(open_source(spec).labels)
+    too_many = spec.n_samples is not None and spec.n_samples > total
+    return dataclasses.replace(spec, n_samples=None) if too_many else spec
 
 
 def card_of(model: ModelSpec) -> cards.Card | None:

@@ -1,0 +1,300 @@
+"""Experiments against what the rooms below give when called by hand."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+
+from dqviz import __version__
+from dqviz.attacks import FGSM, matched_control
+from dqviz.data import DataError, load_data
+from dqviz.experiments import COLUMNS, Cancelled, resolve
+from dqviz.experiments.run import run
+from dqviz.experiments.workbench import Workbench
+from dqviz.models import ModelError, resolve_model
+from dqviz.quantize import quantize_model
+from dqviz.specs import (
+    CONTROLS,
+    AttackSpec,
+    Craft,
+    DataSpec,
+    ExperimentSpec,
+    ModelSpec,
+    QuantSpec,
+    spec_key,
+)
+
+
+def spec(kind, model, data, **more):
+    return ExperimentSpec(kind=kind, model=model, data=data, **more)
+
+
+def value(table, metric, statistic="value", **columns):
+    chosen = table[(table["metric"] == metric) & (table["statistic"] == statistic)]
+    for name, wanted in columns.items():
+        chosen = chosen[chosen[name] == wanted]
+    assert len(chosen) == 1, f"{len(chosen)} rows"
+    return chosen["value"].iloc[0]
+
+
+def test_distances_are_those_of_a_loop_by_hand(model, data):
+    result = run(spec("amplification", model, data))
+    network = resolve_model(model)
+    images = load_data(data)
+    crafted = FGSM(network, eps=1 / 255)(images.images, images.labels)
+    seen = []
+    handle = network.net.get_submodule("conv1").register_forward_hook(
+        lambda layer, inputs, output: seen.append(inputs[0])
+    )
+    with torch.no_grad():
+        logits = [network(batch).double() for batch in (images.images, crafted)]
+    handle.remove()
+    for layer, (clean, perturbed) in (("conv1", seen), ("logits", logits)):
+        clean, perturbed = clean.double().flatten(1), perturbed.double().flatten(1)
+        expected = ((perturbed - clean).norm(dim=1) / clean.norm(dim=1)).mean()
+        found = value(result.table, "relative_distance", "mean", layer=layer)
+        assert found == pytest.approx(float(expected), rel=1e-4)
+    correct = (logits[1].argmax(1) == images.labels).double().mean()
+    assert value(result.table, "robust_accuracy") == pytest.approx(float(correct))
+
+
+def test_every_row_says_what_it_is_of(model, data):
+    result = run(spec("amplification", model, data, quant=QuantSpec(weight_bits=8, act_bits=4)))
+    table = result.table
+    assert tuple(table.columns) == COLUMNS
+    assert set(table["model"]) == {"tests/wrn_10_1"}
+    assert set(table["weights"]) == {"tiny"}
+    assert set(table["weight_bits"]) == {8}
+    assert set(table["act_bits"]) == {4}
+    assert set(table["n_samples"]) == {8}
+    assert set(table["version"]) == {__version__}
+    assert set(table["crafted_on"]) == {"itself"}
+    assert table["clean_accuracy"].notna().all()
+    assert table["clean_accuracy_full"].nunique() == 1
+    assert {"bucket_flip_rate", "sqnr_db", "quantizer_gain"} <= set(table["metric"])
+
+
+def test_one_specification_gives_the_same_numbers_again(model, data):
+    wanted = spec("amplification", model, data, attack=AttackSpec(name="pgd", steps=2))
+    one, other = (run(wanted, bench=Workbench()) for _ in range(2))
+    assert one.spec_key == other.spec_key == spec_key(resolve(wanted))
+    assert one.table.equals(other.table)
+
+
+def test_what_is_remembered_gives_the_numbers_of_a_fresh_start(model, data):
+    bench = Workbench()
+    coarse = spec("amplification", model, data, quant=QuantSpec(act_bits=3))
+    fresh = run(coarse, bench=Workbench()).table
+    for bits in (3, 8, 3):
+        wanted = dataclasses.replace(coarse, quant=QuantSpec(act_bits=bits))
+        table = run(wanted, bench=bench).table
+        assert table.equals(fresh) == (bits == 3)
+
+
+def test_controls_are_matched_to_the_attack(model, data):
+    epsilons = (0.5 / 255, 2 / 255)
+    attack = AttackSpec(epsilons=epsilons, seed=5)
+    table = run(spec("amplification", model, data, attack=attack, controls=True)).table
+    assert set(table["attack"]) == {"fgsm", *CONTROLS}
+    for epsilon in epsilons:
+        at_epsilon = table[table["epsilon"] == epsilon]
+        first = [
+            value(at_epsilon, "relative_distance", "mean", attack=name, layer="conv1")
+            for name in ("fgsm", *CONTROLS)
+        ]
+        assert first == pytest.approx([first[0]] * 4, rel=1e-3)
+        assert value(at_epsilon, "sqnr_db", "mean", attack="gaussian", layer="logits") > 60
+    images = load_data(data)
+    network = resolve_model(model)
+    crafted = FGSM(network, eps=2 / 255)(images.images, images.labels)
+    control = matched_control(
+        "other_image", images.images, crafted, generator=torch.Generator().manual_seed(5)
+    )
+    with torch.no_grad():
+        clean, noisy = network(images.images).double(), network(control).double()
+    expected = ((noisy - clean).norm(dim=1) / clean.norm(dim=1)).mean()
+    last = table[(table["epsilon"] == 2 / 255) & (table["attack"] == "other_image")]
+    found = value(last, "relative_distance", "mean", layer="logits")
+    assert found == pytest.approx(float(expected), rel=1e-3)
+
+
+def test_details_follow_flips_layer_by_layer(model, data):
+    wanted = spec("amplification", model, data, quant=QuantSpec(act_bits=4), details=True)
+    table = run(wanted).table
+    flips = table[table["metric"] == "flip_contribution"]
+    assert flips["layer"].nunique() > 5
+    assert "flip_contribution_crafted" in set(table["metric"])
+
+
+def test_perturbations_are_crafted_on_the_network_that_is_named(model, data):
+    full = QuantSpec()
+    coarse = QuantSpec(act_bits=3)
+    own = run(spec("amplification", model, data, quant=coarse)).table
+    wanted = spec(
+        "amplification", model, data, quant=coarse, crafted_on=Craft(model=model, quant=full)
+    )
+    other = run(wanted).table
+    assert set(other["crafted_on"]) == {"tests/wrn_10_1/tiny"}
+    images = load_data(data)
+    crafted = FGSM(resolve_model(model), eps=1 / 255)(images.images, images.labels)
+    calibration = load_data(dataclasses.replace(data, split="train", n_samples=20)).images
+    network = quantize_model(resolve_model(model), coarse, calibration=calibration)
+    with torch.no_grad():
+        clean, noisy = network(images.images).double(), network(crafted).double()
+    expected = ((noisy - clean).norm(dim=1) / clean.norm(dim=1)).mean()
+    found = value(other, "relative_distance", "mean", layer="logits")
+    assert found == pytest.approx(float(expected), rel=1e-3)
+    assert found != pytest.approx(value(own, "relative_distance", "mean", layer="logits"), rel=1e-3)
+
+
+def test_the_source_of_the_calibration_is_said(model, data, images_folder):
+    quant = QuantSpec(act_bits=4)
+    by_training = run(spec("accuracy", model, data, quant=quant))
+    assert set(by_training.table["calibration"]) == {f"parquet:{images_folder.name} train (20)"}
+    assert "calibrated on parquet" in by_training.notes[0]
+    alone = DataSpec(name=f"parquet:{images_folder / 'test.parquet'}", n_samples=8)
+    explicit = spec("accuracy", model, data, quant=quant, calibration=alone)
+    assert set(run(explicit).table["calibration"]) == {"parquet:test.parquet test (8)"}
+    assert set(run(spec("accuracy", model, data)).table["calibration"]) == {"none"}
+
+
+def test_accuracy_has_intervals_and_rounding_from_half_a_grey_level(model, data):
+    epsilons = (0.25 / 255, 1 / 255)
+    attack = AttackSpec(name="pgd", steps=2, epsilons=epsilons)
+    table = run(spec("accuracy", model, data, attack=attack)).table
+    assert set(table["layer"]) == {"network"}
+    rounded = table[table["metric"] == "robust_accuracy_rounded"]
+    assert set(rounded["epsilon"]) == {1 / 255}
+    for epsilon in epsilons:
+        rows = table[(table["epsilon"] == epsilon) & (table["metric"] == "robust_accuracy")]
+        low, middle, high = (value(rows, "robust_accuracy", s) for s in ("low", "value", "high"))
+        assert 0 <= low <= middle <= high <= 1
+
+
+def test_lipschitz_without_details_loads_no_images(model):
+    missing = DataSpec(name="streetdigits", n_samples=10**6)  # more than there are
+    result = run(spec("lipschitz", model, missing))
+    table = result.table
+    assert table["n_samples"].isna().all()
+    assert value(table, "lipschitz", "upper", layer="network") > 0
+    norms = table[(table["metric"] == "operator_norm") & (table["statistic"] == "upper")]
+    assert norms["layer"].nunique() == len(norms) > 5
+
+
+def test_lipschitz_gains_stay_below_the_operator_norm(model, data):
+    wanted = spec("lipschitz", model, data, quant=QuantSpec(weight_bits=4), details=True)
+    table = run(wanted).table
+    gains = table[(table["metric"] == "measured_gain") & (table["statistic"] == "max")]
+    assert len(gains) > 5
+    for layer, gain in zip(gains["layer"], gains["value"], strict=True):
+        assert gain <= value(table, "operator_norm", "upper", layer=layer) * (1 + 1e-4)
+    lower, upper = (value(table, "lipschitz", s, layer="network") for s in ("lower", "upper"))
+    assert 0 < lower <= upper
+    assert value(table, "margin_over_lipschitz", "mean", layer="network") >= 0
+
+
+def test_the_playground_shows_one_image(model, data):
+    wanted = spec("playground", model, data, sample=3)
+    layers = set(run(spec("playground", model, data)).table["layer"])
+    last = next(name for name in sorted(layers) if name not in ("logits", "conv1"))
+    result = run(dataclasses.replace(wanted, layers=("conv1", last)))
+    images = load_data(data)
+    assert np.array_equal(result.arrays["clean"], images.images[3].numpy())
+    change = result.arrays["adversarial"] - result.arrays["clean"]
+    assert np.allclose(change, result.arrays["perturbation"])
+    assert np.abs(change).max() == pytest.approx(1 / 255, rel=1e-3)
+    table = result.table
+    for layer in ("conv1", last):
+        picture = result.arrays[f"difference/{layer}"]
+        distance = value(table, "relative_distance", layer=layer)
+        assert picture.ndim == 2
+        assert np.sqrt(np.square(picture, dtype=np.float64).mean()) == pytest.approx(
+            distance, rel=1e-4
+        )
+    shares = table[table["metric"] == "probability"]
+    assert shares.groupby("stage")["probability"].sum().to_numpy() == pytest.approx([1, 1])
+    with torch.no_grad():
+        expected = resolve_model(model)(images.images[3:4]).softmax(1)[0].tolist()
+    found = shares[shares["stage"] == "clean"].sort_values("class_index")["probability"]
+    assert list(found) == pytest.approx(expected, abs=1e-5)
+    assert set(table["label"].dropna()) == {str(int(images.labels[3]))}
+
+
+def test_an_uploaded_image_is_labelled_by_the_network(model, data, images_folder, tmp_path):
+    from PIL import Image
+
+    file = tmp_path / "own.png"
+    Image.new("RGB", (40, 30), (200, 30, 30)).save(file)
+    result = run(spec("playground", model, data, image=str(file)))
+    assert result.arrays["clean"].shape == (3, 32, 32)
+    clean = result.table[result.table["stage"] == "clean"]
+    assert set(clean["label"]) == set(clean["predicted"])
+    assert any("uploaded" in note for note in result.notes)
+
+
+def test_what_does_not_exist_is_named(model, data, tmp_path):
+    with pytest.raises(ModelError, match="no layer 'nowhere'"):
+        run(spec("playground", model, data, layers=("nowhere",)))
+    with pytest.raises(DataError, match="no image 8"):
+        run(spec("playground", model, data, sample=8))
+    with pytest.raises(DataError, match="cannot be read"):
+        run(spec("playground", model, data, image=str(tmp_path / "none.png")))
+    with pytest.raises(DataError, match="12"):
+        run(spec("accuracy", model, dataclasses.replace(data, n_samples=13)))
+
+
+def test_labels_without_a_logit_are_refused(data, tmp_path):
+    from safetensors.torch import save_file
+
+    from dqviz.models import build
+
+    save_file(build("wrn_10_1", 3).state_dict(), tmp_path / "three.safetensors")
+    three = ModelSpec(
+        id="three",
+        checkpoint=str(tmp_path / "three.safetensors"),
+        arch="wrn_10_1",
+        classes=3,
+        mean=(0, 0, 0),
+        std=(1, 1, 1),
+    )
+    with pytest.raises(DataError, match="labels up to 3, the network has 3 classes"):
+        run(spec("accuracy", three, data))
+
+
+@pytest.mark.parametrize("kind", ["amplification", "accuracy", "lipschitz", "playground"])
+def test_progress_rises_and_cancelling_stops_at_once(kind, model, data):
+    told = []
+    attack = AttackSpec(name="pgd", steps=3)
+    wanted = spec(kind, model, data, attack=attack, details=kind == "lipschitz")
+    run(wanted, progress=lambda fraction, text: told.append((fraction, text)), bench=Workbench())
+    fractions = [fraction for fraction, _ in told]
+    assert fractions == sorted(fractions)
+    assert fractions[0] == 0
+    assert 0.4 < fractions[-1] <= 1
+    assert all(text for _, text in told)
+    calls = iter([False, False, False, True])
+    asked = []
+
+    def cancelled():
+        asked.append(1)
+        return next(calls)
+
+    with pytest.raises(Cancelled):
+        run(wanted, cancelled=cancelled, bench=Workbench())
+    assert len(asked) == 4
+
+
+def test_a_file_that_changed_since_it_was_named_is_refused(model, data, tmp_path):
+    import shutil
+
+    copy = tmp_path / "copy.safetensors"
+    shutil.copy(model.checkpoint, copy)
+    wanted = resolve(spec("accuracy", dataclasses.replace(model, checkpoint=str(copy)), data))
+    content = bytearray(copy.read_bytes())
+    content[-1] ^= 1
+    copy.write_bytes(content)
+    with pytest.raises(ModelError, match="has changed"):
+        run(wanted, bench=Workbench())

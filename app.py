@@ -10,7 +10,7 @@ PAGES = Path(__file__).parent / "pages"
 
 st.set_page_config(
     page_title="dqviz",
-    page_icon=":material/stacked_line_chart:",
+    page_icon=Path(__file__).parent / "docs" / "images" / "icon.png",  # a named icon is downloaded
     layout="wide",
     initial_sidebar_state=360,
 )

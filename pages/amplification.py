@@ -3,6 +3,7 @@
 import streamlit as st
 
 from dqviz import charts
+from dqviz.charts import claims
 from dqviz.ui import controls, jobs, requests, session, show
 
 MEASURES = {
@@ -21,41 +22,47 @@ with place, st.container(horizontal=True, vertical_alignment="center", key="choi
     if tab == "Growth":
         metric = MEASURES[controls.pick("Measure", tuple(MEASURES), key="metric")]
         others = st.toggle("Controls of equal size", key="controls", bind="query-params")
+        specs = requests.amplification(settings, controls=others)
+        draw = {"growth": lambda: charts.distance_by_layer(view.at(epsilon), metric=metric)}
+        say = [claims.dq_against_vanilla, claims.quantized_against_full]
+        say += [claims.attack_against_controls] if others else []
+        content = (epsilon, metric)
     elif tab == "Bit-widths":
         network = controls.pick("Network", settings.networks, key="of")
-        by_weights = controls.pick("Bits of", ("Activations", "Weights"), key="by") == "Weights"
+        weights = controls.pick("Bits of", ("Activations", "Weights"), key="by") == "Weights"
+        by = "weight_bits" if weights else "act_bits"
+        specs = requests.heat_map(settings, network, weights=weights)
+        draw = {"heat": lambda: charts.bits_heatmap(view.at(epsilon), by=by)}
+        say = []
+        content = (epsilon, by)
     elif tab == "Quantizer":
         elements = ELEMENTS[controls.pick("Elements", tuple(ELEMENTS), key="elements")]
         norm = controls.pick("Norm", ("L2", "L1"), key="norm").lower()
-
-with place:
-    if tab == "Growth":
-        view = jobs.run(requests.amplification(settings, controls=others), view="growth")
-        draw = {"growth": lambda: charts.distance_by_layer(view.at(epsilon), metric=metric)}
-        show.charts(view, draw, content=(epsilon, metric))
-    elif tab == "Bit-widths":
-        view = jobs.run(requests.heat_map(settings, network, weights=by_weights), view="bits")
-        by = "weight_bits" if by_weights else "act_bits"
-        draw = {"heat": lambda: charts.bits_heatmap(view.at(epsilon), by=by)}
-        show.charts(view, draw, content=(epsilon, by))
-    elif tab == "Quantizer":
-        view = jobs.run(requests.amplification(settings), view="growth")
-        at = view.at
+        kind = {"elements": elements, "norm": norm}
+        specs = requests.amplification(settings)
         draw = {
-            "quantizer": lambda: charts.quantizer_view(at(epsilon), elements=elements, norm=norm),
-            "sqnr": lambda: charts.sqnr(at(epsilon)),
-            "linear": lambda: charts.linear_gain(at(epsilon)),
+            "quantizer": lambda: charts.quantizer_view(view.at(epsilon), **kind),
+            "sqnr": lambda: charts.sqnr(view.at(epsilon)),
+            "linear": lambda: charts.linear_gain(view.at(epsilon)),
         }
-        show.charts(view, draw, content=(epsilon, elements, norm))
+        say = [claims.quantizer_enlarges]
+        content = (epsilon, elements, norm)
     elif tab == "Flips":
-        view = jobs.run(requests.amplification(settings, details=True), view="flips")
-        show.charts(view, {"flips": lambda: charts.flips(view.at(epsilon))}, content=(epsilon,))
+        specs = requests.amplification(settings, details=True)
+        draw = {"flips": lambda: charts.flips(view.at(epsilon))}
+        say = [claims.flips_effect]
+        content = (epsilon,)
     else:
-        view = jobs.run(requests.amplification(settings), view="growth")
+        specs = requests.amplification(settings)
         draw = {
             "failure": lambda: charts.failure_prediction(view.at(epsilon)),
             "failing": lambda: charts.failure_by_layer(view.at(epsilon)),
             "accuracy": lambda: charts.accuracy_bars(view.at(epsilon)),
         }
-        show.charts(view, draw, content=(epsilon,))
+        say = [claims.failure_predicted, claims.accuracy_difference]
+        content = (epsilon,)
+with place:
+    view = jobs.run(specs, view=tab)
+    show.charts(view, draw, content=content)
+    show.claims(tab, view, *say, table=lambda: view.at(epsilon), content=content)
     show.notes(view)

@@ -4,6 +4,7 @@ import streamlit as st
 
 from dqviz.charts import (
     batchnorm_effect,
+    claims,
     gain_against_bound,
     layer_constants,
     network_bounds,
@@ -20,9 +21,11 @@ with place:
     view = jobs.run(requests.lipschitz(settings), view="lipschitz")
     if tab == "Layers":
         show.chart("constants", view, lambda: layer_constants(view.table))
+        show.claims(tab, view, claims.folded_norms, table=lambda: view.table)
         show.chart("batchnorm", view, lambda: batchnorm_effect(view.table))
     elif tab == "Network":
         show.chart("bounds", view, lambda: network_bounds(view.table))
+        show.claims(tab, view, claims.margins, table=lambda: view.table)
     elif tab == "Measured gain":
         draw = {"gain": lambda: gain_against_bound(view.at(epsilon))}
         show.charts(view, draw, content=(epsilon,))

@@ -7,16 +7,24 @@ from importlib import resources
 import pandas as pd
 import streamlit as st
 
-from dqviz.ui.views import by_epsilon
+from dqviz import __version__
+from dqviz.experiments import Result
+from dqviz.ui.views import View
 
 FILE = "overview.parquet"
 
 
 @st.cache_resource(max_entries=1, show_spinner=False)
-def overview() -> dict[float, pd.DataFrame]:
-    """The shipped rows by epsilon (pixel units); empty where nothing is shipped."""
+def overview() -> View:
+    """The shipped rows, in one result; no result where nothing is shipped."""
     entry = resources.files("dqviz").joinpath("results", FILE)
     if not entry.is_file():
-        return {}
+        return View()
     with entry.open("rb") as file:
-        return by_epsilon(pd.read_parquet(file))
+        return view_of(pd.read_parquet(file))
+
+
+def view_of(table: pd.DataFrame) -> View:
+    """A view of rows that no engine has computed."""
+    result = Result(table=table, arrays={}, notes=(), spec_key="shipped", version=__version__)
+    return View((result,))

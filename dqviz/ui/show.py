@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
 
+import pandas as pd
 import streamlit as st
 
 from dqviz import __version__
 from dqviz.charts.chart import Chart, ChartError
+from dqviz.charts.claim import Claim
+from dqviz.ui import links
 from dqviz.ui.views import View
 
 CONFIG = {
@@ -33,6 +36,17 @@ LINKS = {
 SHIPPED = (
     "Computed with the settings that the app starts with when this version was made. "
     "Your own numbers replace it as soon as they are there."
+)
+MOST_CLAIMS = 4
+_KINDS = {
+    "supports": "check",
+    "contradicts": "close",
+    "undecided": "question_mark",
+    "info": "chevron_right",
+}
+_KINDS_SAID = (
+    ":material/check: agrees with what the authors of Defensive Quantization claim, "
+    ":material/close: speaks against it; for these images and networks only."
 )
 _LARGE = {"font_size": 15, "legend_font_size": 15, "hoverlabel_font_size": 15}
 """Text sizes in pixels that can be read from the back of a lecture hall."""
@@ -126,7 +140,33 @@ def notes(view: View) -> None:
         st.caption(" ".join(view.notes))
 
 
-def sentences(claims: Sequence[str]) -> None:
-    """What the numbers say, in words that were computed from them."""
-    for claim in claims:
-        st.markdown(claim)
+def claims(
+    key: str,
+    view: View,
+    *makers: Callable[[pd.DataFrame], list[Claim]],
+    table: Callable[[], pd.DataFrame],
+    content: Sequence[Hashable] = (),
+) -> None:
+    """What the numbers say, in sentences computed from the rows that the chart shows.
+
+    Nothing is said of a stale picture.
+    """
+    if not view.results or view.stale:
+        return
+    found = _stated(key, (*view.keys, *content), makers, table)
+    with st.container(key=f"claims_{key}", gap="xsmall"):
+        for claim in found:
+            st.markdown(f":material/{_KINDS[claim.kind]}: {links.plain(claim.text)}")
+        if {claim.kind for claim in found} & {"supports", "contradicts"}:
+            st.caption(_KINDS_SAID)
+
+
+@st.cache_resource(max_entries=256, show_spinner=False)
+def _stated(
+    key: str,
+    content: tuple[Hashable, ...],
+    _makers: Sequence[Callable[[pd.DataFrame], list[Claim]]],
+    _table: Callable[[], pd.DataFrame],
+) -> list[Claim]:
+    rows = _table()
+    return [claim for make in _makers for claim in make(rows)][:MOST_CLAIMS]

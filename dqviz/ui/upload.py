@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import streamlit as st
@@ -68,7 +69,7 @@ def network_spec(
             f"got {len(means or ())} and {len(stds or ())}"
         )
     path = keep_checkpoint(name, content)
-    label = f"upload/{arch}/{Path(name).stem[:40]}"
+    label = f"upload/{arch}/" + re.sub(r"[^\w.-]+", "-", Path(name).stem)[:40]
     spec = ModelSpec(
         id=label, checkpoint=str(path), arch=arch, classes=classes, mean=means, std=stds
     )

@@ -170,23 +170,32 @@ def scheme(request):
     return request.param
 
 
+@pytest.fixture(scope="session")
+def contexts(chromium):
+    """One browser context a colour scheme, so that the app's files are loaded only once."""
+    size = {"width": 1400, "height": 1000}
+    found = {s: chromium.new_context(color_scheme=s, viewport=size) for s in ("light", "dark")}
+    yield found
+    for context in found.values():
+        context.close()
+
+
 @pytest.fixture
-def open_tab(chromium):
+def open_tab(contexts):
     """Opens tabs, and checks each of them at the end of the test."""
-    with contextlib.ExitStack() as stack:
-        tabs = []
+    tabs = []
 
-        def opened(address, scheme="light", size=(1400, 1000)):
-            context = chromium.new_context(
-                color_scheme=scheme, viewport={"width": size[0], "height": size[1]}
-            )
-            stack.callback(context.close)
-            tabs.append(Tab(context.new_page(), address))
-            return tabs[-1]
+    def opened(address, scheme="light"):
+        tabs.append(Tab(contexts[scheme].new_page(), address))
+        return tabs[-1]
 
-        yield opened
+    yield opened
+    try:
         for tab in tabs:
             tab.check()
+    finally:
+        for tab in tabs:
+            tab.page.close()
 
 
 @pytest.fixture

@@ -250,8 +250,7 @@ def test_the_first_page_shows_the_shipped_result_until_there_is_a_live_one(
 ):
     engine.set_state("starting", "the engine is starting")
     tables = [result_of(s).table for s in requests.amplification(Settings(networks=(VANILLA, DQ)))]
-    rows = shipped.by_epsilon(pd.concat(tables))
-    monkeypatch.setattr(shipped, "overview", lambda: rows)
+    monkeypatch.setattr(shipped, "overview", lambda: shipped.view_of(pd.concat(tables)))
     app = open_page()
     assert "Shipped result" in words(app)
     assert titles(app) == ["Distance by layer"]

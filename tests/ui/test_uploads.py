@@ -88,8 +88,8 @@ def test_a_truncated_image_is_refused():
 
 
 def test_an_uploaded_network_is_specified_by_what_was_typed():
-    name, spec = network_spec("my net.th", b"w", "resnet32", 10, "0.5,0.5,0.5", "0.2, 0.2, 0.2")
-    assert name == "upload/resnet32/my net"
+    name, spec = network_spec("my *net*.th", b"w", "resnet32", 10, "0.5,0.5,0.5", "0.2, 0.2, 0.2")
+    assert name == "upload/resnet32/my-net-"
     assert (spec.arch, spec.classes, spec.mean, spec.std) == (
         "resnet32",
         10,

@@ -1,0 +1,206 @@
+"""Every page and every slider in a real browser, over an engine that computes nothing."""
+
+import json
+
+import pytest
+
+from dqviz import __version__
+from tests.ui.fake_engine import BAD_DATA, SLOW
+
+pytestmark = pytest.mark.browser
+
+VIEWS = [
+    ("", "", ["growth"]),
+    ("playground", "", ["image", "probabilities", "noise"]),
+    ("amplification", "", ["growth"]),
+    ("amplification", "view=Bit-widths", ["heat"]),
+    ("amplification", "view=Quantizer", ["quantizer", "sqnr", "linear"]),
+    ("amplification", "view=Flips", ["flips"]),
+    ("amplification", "view=Failure", ["failure", "failing", "accuracy"]),
+    ("lipschitz", "", ["constants", "batchnorm"]),
+    ("lipschitz", "view=Network", ["bounds"]),
+    ("lipschitz", "view=Singular+values", ["spectrum"]),
+    ("lipschitz", "view=Measured+gain", ["gain"]),
+]
+
+
+def curves(drawn):
+    """The lines of a chart by their names: what stands on the y axis."""
+    return {name: y for name, x, y, z in json.loads(drawn) if name and x == LAYER_NAMES}
+
+
+LAYER_NAMES = ["c1", *[f"{s}.{b}.c{c}" for s in "123" for b in "01" for c in "12"]]
+LAYER_NAMES += ["linear", "logits"]
+
+
+def last(drawn, part):
+    """The last value of the one curve whose name ends in `part`."""
+    (values,) = [y for name, y in curves(drawn).items() if name.endswith(part)]
+    return values[-1]
+
+
+@pytest.mark.parametrize(("path", "query", "keys"), VIEWS)
+def test_every_view_is_drawn_in_light_and_dark(fake_server, open_tab, scheme, path, query, keys):
+    tab = open_tab(fake_server, scheme).open(path, query)
+    for key in keys:
+        assert tab.wait_for_chart(key)
+        described = tab.page.locator(f".st-key-figure_{key} [aria-label]").first
+        assert len(described.get_attribute("aria-label")) > 40
+    lightness = tab.page.evaluate(
+        "getComputedStyle(document.querySelector('.stApp')).backgroundColor"
+    )
+    assert (lightness == "rgb(255, 255, 255)") == (scheme == "light")
+
+
+def test_the_glossary_opens(tab):
+    tab.open("glossary")
+    assert "Straight-through estimator" in tab.text()
+
+
+def test_epsilon_raises_every_curve(tab):
+    tab.open("amplification")
+    before = tab.wait_for_chart("growth")
+    tab.slide("eps")
+    after = tab.wait_for_change("growth", before)
+    old, new = curves(before), curves(after)
+    assert list(old) == list(new)
+    assert all(b > a for name in old for a, b in zip(old[name], new[name], strict=True))
+    assert tab.query()["eps"] == ["1.5/255"]
+
+
+@pytest.mark.parametrize(("key", "name"), [("abits", "W8 A3"), ("wbits", "W7 A4")])
+def test_fewer_bits_raise_the_quantized_curve_alone(tab, key, name):
+    query = "wbits=8&abits=4&net=streetdigits/resnet20/vanilla"
+    tab.open("amplification", query)
+    before = tab.wait_for_chart("growth")
+    tab.slide(key)
+    after = tab.wait_for_change("growth", before)
+    assert last(after, "full precision") == last(before, "full precision")
+    if key == "abits":
+        assert last(after, name) > last(before, "W8 A4")
+    assert any(curve.endswith(name) for curve in curves(after))
+
+
+def test_more_images_change_the_numbers_and_no_names(tab):
+    tab.open("amplification")
+    before = tab.wait_for_chart("growth")
+    tab.slide("n")
+    after = tab.wait_for_change("growth", before)
+    assert list(curves(before)) == list(curves(after))
+    assert tab.query()["n"] == ["128"]
+
+
+def test_more_steps_change_an_iterated_attack(tab):
+    tab.open("amplification", "attack=PGD")
+    before = tab.wait_for_chart("growth")
+    tab.page.get_by_text("More choices").click()
+    tab.slide("steps")
+    tab.wait_for_change("growth", before)
+    assert tab.query()["steps"] == ["20"]
+
+
+@pytest.mark.parametrize(
+    ("path", "query", "chart"),
+    [
+        ("", "", "growth"),
+        ("playground", "", "noise"),
+        ("amplification", "view=Bit-widths", "heat"),
+        ("amplification", "view=Quantizer", "quantizer"),
+        ("amplification", "view=Flips", "flips"),
+        ("lipschitz", "view=Measured+gain", "gain"),
+    ],
+)
+def test_epsilon_reaches_every_chart_that_depends_on_it(tab, path, query, chart):
+    tab.open(path, query)
+    before = tab.wait_for_chart(chart)
+    tab.slide("eps")
+    tab.wait_for_change(chart, before)
+
+
+def test_a_link_reproduces_the_view(fake_server, open_tab):
+    tab = open_tab(fake_server).open("amplification")
+    before = tab.wait_for_chart("growth")
+    tab.slide("abits", "ArrowLeft")
+    before = tab.wait_for_change("growth", before)
+    tab.slide("eps")
+    before = tab.wait_for_change("growth", before)
+    tab.page.get_by_role("radio", name="Centred").click()
+    before = tab.wait_for_change("growth", before)
+    path, _, query = tab.page.url.removeprefix(f"{fake_server}/").partition("?")
+    other = open_tab(fake_server).open(path, query)
+    assert other.wait_for_chart("growth") == before
+
+
+def test_settings_stay_from_page_to_page(tab):
+    tab.open("", "abits=3&eps=2/255")
+    tab.wait_for_chart("growth")
+    tab.page.get_by_role("link", name="Follow it layer by layer").click()
+    tab.page.wait_for_url("**/amplification?*")
+    tab.settle()
+    first = tab.wait_for_chart("growth")
+    assert any("W8 A3" in name for name in curves(first))
+    tab.page.locator("[data-testid=stTopNavLink]", has_text="Lipschitz").click()
+    tab.page.wait_for_url("**/lipschitz?*")
+    tab.wait_for_chart("constants")
+    assert (tab.query()["abits"], tab.query()["eps"]) == (["3"], ["2/255"])
+
+
+def test_progress_is_shown_and_can_be_cancelled(tab):
+    tab.open("amplification")
+    before = tab.wait_for_chart("growth")
+    tab.page.get_by_text("More choices").click()
+    tab.page.fill(".st-key-seed input", str(SLOW))
+    tab.page.keyboard.press("Enter")
+    tab.page.wait_for_selector("text=crafting the perturbation")
+    assert tab.drawn("growth") == before
+    opacity = "getComputedStyle(document.querySelector('.st-key-chart_growth')).opacity"
+    assert float(tab.page.evaluate(opacity)) < 0.5
+    tab.page.get_by_role("button", name="Cancel").click()
+    tab.page.wait_for_selector("text=Nothing is being computed")
+    tab.settle()
+
+
+def test_a_failure_is_said_and_the_page_goes_on(tab):
+    tab.open("amplification", f"seed={BAD_DATA}")
+    tab.page.wait_for_selector("text=there are no images in the folder")
+    tab.page.get_by_text("More choices").click()
+    tab.page.fill(".st-key-seed input", "1")
+    tab.page.keyboard.press("Enter")
+    tab.wait_for_chart("growth")
+    assert "there are no images" not in tab.text()
+
+
+def test_what_a_link_asks_for_in_vain_is_named(tab):
+    tab.open("amplification", "abits=17&view=Nonsense")
+    tab.page.wait_for_selector("text=Ignored from the link")
+    assert "view=Nonsense" in tab.text()
+    tab.page.get_by_role("button", name="OK").click()
+    tab.page.wait_for_selector("text=Ignored from the link", state="detached")
+
+
+def test_formula_data_and_file_are_a_click_away(tab):
+    tab.open("amplification")
+    tab.wait_for_chart("growth")
+    tab.page.get_by_role("button", name="Formula").click()
+    tab.page.wait_for_selector(".katex")
+    tab.page.keyboard.press("Escape")
+    tab.page.get_by_role("button", name="Data", exact=False).last.click()
+    tab.page.wait_for_selector("[data-testid=stDataFrame]")
+    tab.page.keyboard.press("Escape")
+    with tab.page.expect_download() as waiting:
+        tab.page.get_by_role("button", name="CSV").click()
+    assert waiting.value.suggested_filename == f"dqviz-{__version__}-distance-by-layer.csv"
+    header, first = waiting.value.path().read_text(encoding="utf-8").splitlines()[:2]
+    assert header.endswith(",dqviz_version")
+    assert first.endswith(__version__)
+
+
+def test_an_uploaded_image_takes_the_place_of_the_data_sets(tab, tmp_path):
+    from PIL import Image
+
+    Image.new("RGB", (40, 40), "teal").save(tmp_path / "teal.png")
+    tab.open("playground")
+    tab.wait_for_chart("image")
+    tab.page.set_input_files(".st-key-image input[type=file]", tmp_path / "teal.png")
+    tab.page.wait_for_selector("text=teal.png")
+    tab.settle()

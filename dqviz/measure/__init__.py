@@ -28,6 +28,7 @@ from dqviz.measure.flips import freeze_codes
 from dqviz.measure.lipschitz import layer_norms, measured_gain
 from dqviz.measure.matrix_norm import Bounds
 from dqviz.measure.measurement import Profile
+from dqviz.measure.network_bounds import NetworkLipschitz, network_lipschitz
 from dqviz.measure.rows import Row
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "Bounds",
     "FailurePrediction",
     "MeasureError",
+    "NetworkLipschitz",
     "PairedDifference",
     "Profile",
     "Proportion",
@@ -51,6 +53,7 @@ __all__ = [
     "margin",
     "measure_profile",
     "measured_gain",
+    "network_lipschitz",
     "paired_difference",
     "profile_rows",
     "sample_distances",

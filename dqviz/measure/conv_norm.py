@@ -9,9 +9,11 @@ from torch import nn
 
 from dqviz.measure.convolution import Convolution, Pair, read_convolution
 from dqviz.measure.errors import MeasureError
-from dqviz.measure.matrix_norm import Bounds, around, singular_values
-from dqviz.measure.periodic_bound import periodic_bound
+from dqviz.measure.matrix_norm import Bounds, largest_singular_value
+from dqviz.measure.periodic_bound import periodic_bound, phases
 from dqviz.measure.power_bound import power_bound
+
+_LARGEST_DENSE = 4096
 
 
 def conv_operator_norm(conv: nn.Conv2d, input_shape: tuple[int, int, int]) -> Bounds:
@@ -20,8 +22,8 @@ def conv_operator_norm(conv: nn.Conv2d, input_shape: tuple[int, int, int]) -> Bo
     The bias plays no part. Stride, zero padding ('same' included), dilation and groups are taken as
     they are. The lower bound is attained by an input found by power iteration (on the upper left
     64x64 pixels of a larger map, whose norm is at most the whole map's). The upper bound is
-    certified in float64 and rounded up; where the input has at most 2x2 pixels both are the largest
-    singular value of the explicit matrix.
+    certified in float64 and rounded up. Both are the largest singular value of a dense matrix where
+    patches do not overlap (a 1x1 kernel) and where the input has at most 2x2 pixels.
 
     Args:
         conv: a Conv2d; the weights used are those it holds.
@@ -48,8 +50,9 @@ def operator_norm(
         return Bounds(0.0, 0.0)
     scale = 2.0 ** math.frexp(largest)[1]  # a power of two: nothing is rounded, nothing underflows
     conv = conv.with_weight(conv.weight / scale)
-    if max(size) <= 2:
-        lower, upper = _dense_bounds(conv, size)
+    exact = _exact_matrices(conv, size)
+    if exact is not None:
+        lower, upper = largest_singular_value(exact)
     else:
         lower = 0.0 if upper_only else power_bound(conv, size)
         upper = periodic_bound(conv, size)
@@ -68,10 +71,18 @@ def _require_fits(conv: Convolution, input_shape: tuple[int, int, int]) -> None:
         )
 
 
-def _dense_bounds(conv: Convolution, size: Pair) -> Bounds:
-    """The largest singular value of the explicit matrix, a group at a time."""
+def _exact_matrices(conv: Convolution, size: Pair) -> torch.Tensor | None:
+    """Matrices (groups, m, n), the largest singular value of which is the norm; None if too large.
+
+    Where kernels read patches that do not overlap, unpadded, it is the kernel's own matrix. Where
+    the input has at most 2x2 pixels it is the explicit matrix of the layer.
+    """
+    kernel = phases(conv)  # (groups, out / groups, in / groups * phases, Qh, Qw)
+    if kernel.shape[-2:] == (1, 1) and conv.pad_before == conv.pad_after == (0, 0):
+        return kernel.flatten(2)
     inputs = conv.weight.shape[1] * size[0] * size[1]
+    if max(size) > 2 or inputs > _LARGEST_DENSE:
+        return None
     basis = torch.eye(inputs, dtype=torch.float64).view(inputs, -1, *size)
     images = conv.apply(basis.repeat(1, conv.groups, 1, 1))  # (inputs, out, H', W')
-    matrices = images.reshape(inputs, conv.groups, -1).transpose(0, 1)  # (groups, inputs, outputs)
-    return around(float(singular_values(matrices)[0]), matrices)
+    return images.reshape(inputs, conv.groups, -1).transpose(0, 1)  # (groups, inputs, outputs)

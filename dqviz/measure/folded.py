@@ -21,7 +21,7 @@ from torch import fx, nn
 from dqviz.measure.conv_norm import operator_norm
 from dqviz.measure.convolution import Convolution, read_convolution
 from dqviz.measure.errors import MeasureError
-from dqviz.measure.matrix_norm import Bounds, around, kernel_matrices, singular_values
+from dqviz.measure.matrix_norm import Bounds, kernel_matrices, largest_singular_value
 from dqviz.models.graph import LayerInfo
 
 
@@ -49,8 +49,7 @@ class LinearMap:
     def norm(self, *, upper_only: bool = False) -> Bounds:
         """The operator norm as the layer is applied; see `conv_operator_norm`."""
         if self.conv is None:
-            matrices = self.matrices
-            return around(float(singular_values(matrices)[0]), matrices)
+            return largest_singular_value(self.matrices)
         channels, height, width = self.input_shape
         return operator_norm(
             self.conv.with_weight(self.weight), (channels, height, width), upper_only=upper_only

@@ -34,7 +34,7 @@ def periodic_bound(conv: Convolution, size: Pair) -> float:
 
     On large maps with many channels, frequencies are fewer than the grid's: a trigonometric
     polynomial of degree d is bounded by its values at M points, M > 2 d, times 1 / cos(pi d / M)
-    (Ehlich, Zeller 1964; so used by Pfister, Bresler, https://arxiv.org/abs/1807.05401), in each
+    (Ehlich, Zeller 1964; Pfister, Bresler, https://arxiv.org/abs/1802.09588), in each
     dimension. That loses less than 4 %.
 
     Rounding, with u = 2^-53, T taps a phase and ||W|| the kernel's Frobenius norm: each entry of F
@@ -43,26 +43,26 @@ def periodic_bound(conv: Convolution, size: Pair) -> float:
     (Frobenius norms; Higham, section 3.5 with complex factors); `largest_eigenvalue_bound` answers
     for itself. The result is rounded up.
     """
-    phases = _phases(conv)  # (groups, out, in * stride^2, Qh, Qw)
-    groups, rows, columns, taps_h, taps_w = phases.shape
-    taps, norm = taps_h * taps_w, float(torch.linalg.vector_norm(phases))
+    kernel = phases(conv)  # (groups, out, in * stride^2, Qh, Qw)
+    groups, rows, columns, taps_h, taps_w = kernel.shape
+    taps, norm = taps_h * taps_w, float(torch.linalg.vector_norm(kernel))
     waves_h, excess_h, waves_w, excess_w = _frequencies(
         _grid(conv, size), (taps_h, taps_w), groups * min(rows, columns) * rows * columns
     )
     waves_w = waves_w[: -(-len(waves_w) // 2)]  # F at -(k + 1/2) is the conjugate of F at k + 1/2
+    across = max(1, _CHUNK_NUMBERS // (groups * rows * columns))
+    down = max(1, across // len(waves_w))
     square = 0.0
-    for wave in torch.split(
-        waves_h, max(1, _CHUNK_NUMBERS // (groups * rows * columns * len(waves_w)))
-    ):
-        for chunk in torch.split(waves_w, max(1, _CHUNK_NUMBERS // (groups * rows * columns))):
-            square = largest_eigenvalue_bound(_grams(phases, wave, chunk), at_least=square)
+    for chunk_h in torch.split(waves_h, down):
+        for chunk_w in torch.split(waves_w, across):
+            square = largest_eigenvalue_bound(_grams(kernel, chunk_h, chunk_w), at_least=square)
     square += 8 * (min(rows, columns) + max(rows, columns) + 2) * UNIT_ROUNDOFF * taps * norm**2
     error = 16 * (taps + 4) * UNIT_ROUNDOFF * math.sqrt(taps) * norm
     upper = (math.sqrt(square) + error) * excess_h * excess_w
     return upper * (1 + 16 * UNIT_ROUNDOFF)
 
 
-def _phases(conv: Convolution) -> torch.Tensor:
+def phases(conv: Convolution) -> torch.Tensor:
     """The kernel on the grid of outputs: (groups, out / groups, in / groups * phases, Qh, Qw).
 
     Tap (a, b) reads at the offset (a, b) * dilation = (q, r) * stride + phase: it becomes the tap
@@ -124,9 +124,9 @@ def _waves(grid: int, taps: int, *, points: int | None = None) -> tuple[torch.Te
     return torch.polar(torch.ones_like(angles), angles), excess
 
 
-def _grams(phases: torch.Tensor, waves_h: torch.Tensor, waves_w: torch.Tensor) -> torch.Tensor:
+def _grams(kernel: torch.Tensor, waves_h: torch.Tensor, waves_w: torch.Tensor) -> torch.Tensor:
     """F F* or F* F, the smaller, at every pair of frequencies: (groups * frequencies, n, n)."""
-    rows, columns = phases.shape[1:3]
-    half = torch.einsum("gocqr,yr->ygocq", phases.to(torch.complex128), waves_w)
+    rows, columns = kernel.shape[1:3]
+    half = torch.einsum("gocqr,yr->ygocq", kernel.to(torch.complex128), waves_w)
     spectrum = torch.einsum("ygocq,xq->xygoc", half, waves_h).reshape(-1, rows, columns)
     return spectrum @ spectrum.mH if rows <= columns else spectrum.mH @ spectrum

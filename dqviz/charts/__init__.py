@@ -15,15 +15,18 @@ whose clean accuracy has collapsed.
 """
 
 from dqviz.charts.accuracy import accuracy_bars
+from dqviz.charts.batchnorm import batchnorm_effect
 from dqviz.charts.bucket_flips import flips
 from dqviz.charts.chart import Chart, ChartError
 from dqviz.charts.distance import distance_animation, distance_by_layer
 from dqviz.charts.failure import failure_by_layer, failure_prediction
 from dqviz.charts.heatmap import bits_heatmap
-from dqviz.charts.lipschitz import batchnorm_effect, gain_against_bound, layer_constants
+from dqviz.charts.lines import linear_gain, sqnr
+from dqviz.charts.lipschitz import gain_against_bound, layer_constants
 from dqviz.charts.network import network_bounds, singular_values
-from dqviz.charts.playground import image_triplet, noise_maps, probabilities
-from dqviz.charts.quantizer import linear_gain, quantizer_view, sqnr
+from dqviz.charts.pictures import image_triplet, noise_maps
+from dqviz.charts.probabilities import probabilities
+from dqviz.charts.quantizer import quantizer_view
 from dqviz.charts.tidy import epsilon_text, epsilons, grey_out
 
 __all__ = [

@@ -114,7 +114,7 @@ def _panel(
         line = curve_line(
             curve,
             along,
-            name=name,
+            name=f"{name}: {'codes changed' if percent else 'added distance'}",
             statistic=statistic,
             log=False,
             style=line_style(curve, styles),
@@ -123,5 +123,5 @@ def _panel(
             for trace in (shade, line):
                 trace["y"] = [None if v is None else 100 * v for v in trace["y"]]
             line["hovertemplate"] = line["hovertemplate"].replace("%{y:.3g}", "%{y:.3g} %")
-        traces += [shade, {**line, "legendgroup": name, "showlegend": axis == "y"}]
+        traces += [shade, {**line, "name": name, "legendgroup": name, "showlegend": axis == "y"}]
     return [{**trace, "yaxis": axis} for trace in traces]

@@ -103,7 +103,8 @@ def collapsed(curves: Sequence[Curve], rows: pd.DataFrame) -> Claim | None:
 
     A quantized network whose clean accuracy is not known may have.
     """
-    for curve in curves:
+    doubtful = bool(rows["clean_accuracy"].isna().any())
+    for curve in (c for c in curves if doubtful or c.collapsed):
         basis = rows_of(rows, [curve])
         unknown = bool(basis["clean_accuracy"].isna().any()) and not curve.is_full_precision
         if curve.collapsed or unknown:

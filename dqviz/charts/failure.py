@@ -14,7 +14,7 @@ from dqviz.charts.alt import number
 from dqviz.charts.axes import legend_above, note_annotation, row_axis
 from dqviz.charts.chart import Chart, ChartError
 from dqviz.charts.formulas import FORMULAS
-from dqviz.charts.quantizer import lines_by_layer
+from dqviz.charts.lines import lines_by_layer
 from dqviz.charts.style import GREY, bits_marker, layout
 from dqviz.charts.tidy import (
     Curve,

@@ -1,4 +1,4 @@
-"""Lipschitz constants layer by layer: three numbers, BatchNorm's effect, gains and their bound."""
+"""Lipschitz constants layer by layer: three numbers, and measured gains against their bound."""
 
 from __future__ import annotations
 
@@ -56,10 +56,10 @@ def layer_constants(
         table: tidy rows of Lipschitz experiments.
         constants: some of `CONSTANTS`.
     """
-    rows = _rows(table, constants)
+    rows = rows_of_norms(table, constants)
     parts = {c: read_curves(rows[rows["metric"] == c]) for c in constants}
     whole = [c for each in parts.values() for c in each]
-    along = _longest_first(whole)
+    along = along_axis(whole)
     styles = styles_of(whole)
     networks = short_networks(c.network for c in whole)
     traces, words = [], []
@@ -67,8 +67,8 @@ def layer_constants(
         for curve in curves:
             name = f"{networks[curve.network]}, {WORDS[constant]}"
             traces.append(_interval_line(curve, along, name, constant, styles))
-            words.append(alt.curve_words(_upper(curve), name, statistic="upper"))
-    values = [v for c in whole for s in ("lower", "upper") for v in _upper(c).values(s)]
+            words.append(alt.curve_words(with_upper(curve), name, statistic="upper"))
+    values = [v for c in whole for s in ("lower", "upper") for v in with_upper(c).values(s)]
     figure = {
         "data": traces,
         "layout": layout(
@@ -91,70 +91,15 @@ def layer_constants(
     )
 
 
-def batchnorm_effect(table: pd.DataFrame, *, height: int = 460) -> Chart:
-    """The operator norm of each layer before and after BatchNorm is folded in, joined by a line."""
-    rows = _rows(table, CONSTANTS[1:])
-    raw, folded = (read_curves(rows[rows["metric"] == m]) for m in CONSTANTS[1:])
-    if not raw or not folded:
-        raise ChartError("BatchNorm's effect needs operator_norm and operator_norm_folded rows")
-    along = _longest_first([*raw, *folded])
-    styles = styles_of(along)
-    networks = short_networks(c.network for c in raw)
-    traces, words = [], []
-    values = [1.0]
-    for place, curve in enumerate(raw):
-        partner = next((c for c in folded if c.network == curve.network), None)
-        if partner is None:
-            continue
-        name = networks[curve.network]
-        pairs = _pairs(curve, partner)
-        traces += _dumbbells(pairs, along, name, styles[curve.network], place, len(raw))
-        values += [v for _, before, after in pairs for v in (before, after)]
-        higher = sum(after > before for _, before, after in pairs)
-        words.append(
-            f"{name}: folding raises the norm in {higher} of {len(pairs)} layers; the largest "
-            f"goes from {alt.number(max(p[1] for p in pairs))} to "
-            f"{alt.number(max(p[2] for p in pairs))}."
-        )
-    axis = layer_axis(along)
-    numbered = {"type": "linear", "tickformat": "d"}
-    names = axis.get("categoryarray")
-    if names:  # dumbbells of several networks stand side by side, so places are numbers
-        marks = [names.index(mark) for mark in axis["tickvals"]]
-        axis = {**axis, **numbered, "ticktext": axis["tickvals"], "tickvals": marks}
-        axis.pop("categoryarray")
-    figure = {
-        "data": traces,
-        "layout": layout(
-            height=height,
-            key="batchnorm",
-            hovermode="closest",
-            xaxis=axis,
-            yaxis=value_axis("Operator norm (ratio)", values, log=True),
-            shapes=[level_line(1, "1: non-expansive")],
-            legend=legend_above("", height),
-        ),
-    }
-    return Chart(
-        figure=go.Figure(figure),
-        title="What BatchNorm does to the norms",
-        how_to_read="Each line runs from the kernel's own norm (open) to the norm with BatchNorm "
-        "folded in (filled): the filled end is what counts for the network.",
-        formula=FORMULAS["constants"],
-        alt=" ".join(["Dumbbell chart by layer.", *words]),
-        table=as_shown(rows),
-    )
-
-
 def gain_against_bound(table: pd.DataFrame, *, height: int = 480) -> Chart:
     """How much of each layer's operator norm the batch's own differences use."""
-    rows = _rows(table, ("measured_gain", "operator_norm"))
+    rows = rows_of_norms(table, ("measured_gain", "operator_norm"))
     gains, bounds = (
         read_curves(rows[rows["metric"] == m]) for m in ("measured_gain", "operator_norm")
     )
     if not gains:
         raise ChartError("no rows with the metric measured_gain")
-    along = _longest_first([*gains, *bounds])
+    along = along_axis([*gains, *bounds])
     styles = styles_of(along)
     note = collapse_note(any(c.collapsed for c in gains))
     traces, words = [], []
@@ -178,10 +123,10 @@ def gain_against_bound(table: pd.DataFrame, *, height: int = 480) -> Chart:
         colour = styles[curve.network].colour
         name = f"{networks[curve.network]}: operator norm (bound)"
         marker = styles[curve.network].marker + "-open"
-        traces.append(_line(_upper(curve), along, name, "upper", colour, "3px,3px", marker))
-        words.append(alt.curve_words(_upper(curve), name, statistic="upper"))
+        traces.append(_line(with_upper(curve), along, name, "upper", colour, "3px,3px", marker))
+        words.append(alt.curve_words(with_upper(curve), name, statistic="upper"))
     values = [v for c in gains for s in ("q10", "median", "q90") for v in c.values(s)]
-    values += [v for c in bounds for v in _upper(c).values("upper")]
+    values += [v for c in bounds for v in with_upper(c).values("upper")]
     figure = {
         "data": traces,
         "layout": layout(
@@ -206,7 +151,12 @@ def gain_against_bound(table: pd.DataFrame, *, height: int = 480) -> Chart:
     )
 
 
-def _rows(table: pd.DataFrame, metrics: Sequence[str]) -> pd.DataFrame:
+def rows_of_norms(table: pd.DataFrame, metrics: Sequence[str]) -> pd.DataFrame:
+    """The rows of some norms; these depend on no attack.
+
+    Raises:
+        ChartError: if a metric is none of the norms, or there are no rows.
+    """
     unknown = [m for m in metrics if m not in (*CONSTANTS, "measured_gain")]
     if unknown or not metrics:
         raise ChartError(f"constants must be some of {', '.join(CONSTANTS)}; got {list(metrics)}")
@@ -217,7 +167,7 @@ def _rows(table: pd.DataFrame, metrics: Sequence[str]) -> pd.DataFrame:
     return grey_out(rows.assign(attack=rows["attack"].fillna("").astype(str)))
 
 
-def _upper(curve: Curve) -> Curve:
+def with_upper(curve: Curve) -> Curve:
     """The curve with a statistic `upper`, whatever the exact value is called."""
     statistics = dict(curve.statistics)
     for name in ("value", "mean", "median"):
@@ -234,7 +184,7 @@ def _upper(curve: Curve) -> Curve:
     )
 
 
-def _longest_first(curves: Iterable[Curve]) -> list[Curve]:
+def along_axis(curves: Iterable[Curve]) -> list[Curve]:
     """The curves that decide the axis: where all layers are among the longest's, that one alone."""
     ordered = sorted(curves, key=lambda c: -len(c.layers))
     if not ordered:
@@ -274,7 +224,7 @@ def _interval_line(
     curve: Curve, along: Sequence[Curve], name: str, constant: str, styles: dict[str, Any]
 ) -> dict[str, Any]:
     style = styles[curve.network]
-    drawn = _upper(curve)
+    drawn = with_upper(curve)
     marker = style.marker + FILLS[constant]
     line = _line(drawn, along, name, "upper", style.colour, DASHES[constant], marker)
     below = [
@@ -292,55 +242,3 @@ def _interval_line(
             "width": 0,
         }
     return line
-
-
-def _pairs(raw: Curve, folded: Curve) -> list[tuple[str, float, float]]:
-    after = dict(zip(folded.layers, _upper(folded).values("upper"), strict=True))
-    before = zip(raw.layers, _upper(raw).values("upper"), strict=True)
-    return [
-        (layer, value, after[layer])
-        for layer, value in before
-        if math.isfinite(value) and math.isfinite(after.get(layer, math.nan))
-    ]
-
-
-def _dumbbells(
-    pairs: Sequence[tuple[str, float, float]],
-    along: Sequence[Curve],
-    name: str,
-    style: Any,
-    place: int,
-    count: int,
-) -> list[dict[str, Any]]:
-    order = {layer: i for i, layer in enumerate(along[0].layers)}
-    shift = 0.36 * (place - (count - 1) / 2) / max(count - 1, 1)
-    first = 0 if same_layers(along) else 1
-    x = [order.get(layer, i) + shift + first for i, (layer, _, _) in enumerate(pairs)]
-    lines: dict[str, list[float | None]] = {"x": [], "y": []}
-    for where, (_, before, after) in zip(x, pairs, strict=True):
-        lines["x"] += [where, where, None]
-        lines["y"] += [before, after, None]
-    joined = {
-        "type": "scatter",
-        "mode": "lines",
-        **lines,
-        "line": {"color": style.colour, "width": 2},
-        "hoverinfo": "skip",
-        "showlegend": False,
-        "legendgroup": name,
-    }
-    ends = [
-        {
-            "type": "scatter",
-            "mode": "markers",
-            "name": f"{name}, {word}",
-            "legendgroup": name,
-            "x": x,
-            "y": [pair[which] for pair in pairs],
-            "customdata": [pair[0] for pair in pairs],
-            "marker": {"symbol": style.marker + fill, "size": 8, "color": style.colour},
-            "hovertemplate": f"%{{customdata}}, {name}, {word}: %{{y:.3g}}<extra></extra>",
-        }
-        for which, word, fill in ((1, "kernel alone", "-open"), (2, "BatchNorm folded", ""))
-    ]
-    return [joined, *ends]

@@ -118,6 +118,9 @@ _AXIS: dict[str, Any] = {
     "linecolor": LINE,
     "tickcolor": LINE,
     "zerolinecolor": LINE,
+    "spikecolor": TEXT,
+    "spikethickness": 1,
+    "spikedash": "dot",
     "tickfont": {"color": TEXT, "size": 12},
     "title": {"font": {"color": TEXT, "size": 13}},
 }
@@ -127,6 +130,7 @@ TEMPLATE: dict[str, Any] = {
         "xaxis": _AXIS,
         "yaxis": _AXIS,
         "legend": {"font": {"color": TEXT, "size": 12}},
+        "hoverlabel": {"bgcolor": "#2b2f36", "bordercolor": TEXT, "font": {"color": "#f2f3f5"}},
         "coloraxis": {"colorbar": {"outlinewidth": 0}},
     }
 }

@@ -78,6 +78,7 @@ def test_attacks_come_before_controls_and_more_bits_first():
         ([VANILLA, DQ], ["vanilla", "dq"]),
         (["a/r/vanilla", "a/p/vanilla"], ["r/vanilla", "p/vanilla"]),
         (["a/r/dq", "b/r/dq"], ["a/r/dq", "b/r/dq"]),
+        ([], []),
     ],
 )
 def test_networks_are_named_by_what_differs(networks, short):

@@ -1,8 +1,8 @@
-"""One image: its probabilities, the noise in the feature maps, and the images themselves."""
+"""One image and its perturbation, and the noise in the feature maps, as pictures."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -10,178 +10,13 @@ import pandas as pd
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from dqviz.charts.axes import legend_above
 from dqviz.charts.chart import Chart, ChartError
 from dqviz.charts.formulas import FORMULAS
-from dqviz.charts.style import fade, layout, network_styles
-from dqviz.charts.tidy import bits_text, short_layers, short_networks
+from dqviz.charts.panels import Domains, picture_title
+from dqviz.charts.style import layout
+from dqviz.charts.tidy import short_layers, short_networks
 
 Map = NDArray[np.float32]
-STAGES = ("clean", "adversarial")
-MOST_CLASSES = 10
-
-
-def probabilities(table: pd.DataFrame, *, height: int | None = None) -> Chart:
-    """Class probabilities of each network and bit-width, for the clean and the adversarial image.
-
-    One panel a network and bit-width; at most `MOST_CLASSES` classes, those with the largest
-    probability anywhere.
-
-    Args:
-        table: rows with `model, weights, weight_bits, act_bits, stage, class, class_index,
-            probability` (0 to 1) of a playground, and `label` where known.
-    """
-    needed = {"stage", "class", "class_index", "probability"} - set(table.columns)
-    rows = table[table["probability"].notna()] if not needed else table.iloc[:0]
-    if rows.empty:
-        raise ChartError(f"no probabilities; the table lacks {sorted(needed) or 'such rows'}")
-    classes = _classes(rows)
-    rows = rows[rows["class"].isin(classes)]
-    panels = _panels(rows)
-    networks = [f"{key[0]}/{key[1]}" for key, _ in panels]
-    short, styles = short_networks(networks), network_styles(networks)
-    columns = min(len(panels), 2)
-    lines = -(-len(panels) // columns)
-    height = height or 110 + 210 * lines
-    data: list[dict[str, Any]] = []
-    axes: dict[str, Any] = {}
-    notes: list[dict[str, Any]] = []
-    words = []
-    for place, (key, part) in enumerate(panels):
-        network = f"{key[0]}/{key[1]}"
-        name = f"{short[network]}, {bits_text(key[2], key[3])}"
-        where = _panel(place, columns, lines)
-        axes |= _probability_axes(place, where, classes, last=place + columns >= len(panels))
-        notes.append(_panel_title(where, f"{name}: {_verdicts(part)}"))
-        data += _stage_bars(part, classes, styles[network].colour, place)
-        words.append(f"{name}: {_verdicts(part)}.")
-    figure = {
-        "data": data,
-        "layout": layout(
-            height=height,
-            key="probabilities",
-            barmode="group",
-            bargap=0.25,
-            annotations=notes,
-            **axes,
-            legend=legend_above("panel titles", height),
-        ),
-    }
-    return Chart(
-        figure=go.Figure(figure),
-        title="Class probabilities",
-        how_to_read="Filled bars: what the network thinks of the clean image; hatched bars: of the "
-        "adversarial one.",
-        formula=FORMULAS["probability"],
-        alt=" ".join(["Bar charts of class probabilities.", *words]),
-        table=rows.reset_index(drop=True),
-    )
-
-
-def _panels(rows: pd.DataFrame) -> list[tuple[tuple[str, str, int, int], pd.DataFrame]]:
-    """The rows of each network and bit-width, in the order of the table."""
-    columns = [rows[c].tolist() for c in ("model", "weights", "weight_bits", "act_bits")]
-    keys = [(str(m), str(s), int(w), int(a)) for m, s, w, a in zip(*columns, strict=True)]
-    order = dict.fromkeys(keys)
-    return [(key, rows[[k == key for k in keys]]) for key in order]
-
-
-def _classes(rows: pd.DataFrame) -> list[str]:
-    """The classes shown, in the order of their index."""
-    largest = rows.groupby(["class_index", "class"], observed=True)["probability"].max()
-    chosen = largest.sort_values(ascending=False).head(MOST_CLASSES).sort_index()
-    return [str(name) for _, name in chosen.index]
-
-
-def _verdicts(part: pd.DataFrame) -> str:
-    said = []
-    for stage in STAGES:
-        rows = part[part["stage"] == stage]
-        if not rows.empty:
-            top = rows.sort_values("probability").iloc[-1]
-            said.append(f"{stage} {top['class']} ({100 * top['probability']:.0f} %)")
-    return " → ".join(said)
-
-
-def _panel(place: int, columns: int, lines: int) -> tuple[list[float], list[float]]:
-    """The (x, y) domains of a panel in a grid."""
-    column, line = place % columns, place // columns
-    width, tall = 1 / columns, 1 / lines
-    x = [column * width + 0.04 * (column > 0), (column + 1) * width - 0.02 * (columns > 1)]
-    top = 1 - line * tall
-    return x, [top - tall + 0.10 * (lines > 1), top - 0.06]
-
-
-def _probability_axes(
-    place: int, where: tuple[list[float], list[float]], classes: Sequence[str], *, last: bool
-) -> dict[str, Any]:
-    suffix = str(place + 1) if place else ""
-    across: dict[str, Any] = {
-        "domain": where[0],
-        "anchor": f"y{suffix}",
-        "type": "category",
-        "categoryarray": list(classes),
-        "automargin": True,
-    }
-    if last:
-        across["title"] = {"text": "Class (by name)"}
-    upward = {
-        "domain": where[1],
-        "anchor": f"x{suffix}",
-        "range": [0, 101],
-        "title": {"text": "Probability (%)"},
-        "automargin": True,
-    }
-    return {f"xaxis{suffix}": across, f"yaxis{suffix}": upward}
-
-
-def _panel_title(where: tuple[list[float], list[float]], text: str) -> dict[str, Any]:
-    return {
-        "text": text,
-        "xref": "paper",
-        "yref": "paper",
-        "x": where[0][0],
-        "y": where[1][1],
-        "xanchor": "left",
-        "yanchor": "bottom",
-        "showarrow": False,
-        "font": {"size": 13},
-    }
-
-
-def _picture_title(where: tuple[list[float], list[float]], text: str) -> dict[str, Any]:
-    """A title over the middle of a picture."""
-    return {**_panel_title(where, text), "x": sum(where[0]) / 2, "xanchor": "center"}
-
-
-def _stage_bars(
-    part: pd.DataFrame, classes: Sequence[str], colour: str, place: int
-) -> list[dict[str, Any]]:
-    suffix = str(place + 1) if place else ""
-    bars = []
-    for stage in STAGES:
-        rows = part[part["stage"] == stage]
-        found = dict(zip(rows["class"], rows["probability"], strict=True))
-        clean = stage == "clean"
-        bars.append(
-            {
-                "type": "bar",
-                "name": f"{stage} image",
-                "legendgroup": stage,
-                "showlegend": place == 0,
-                "x": list(classes),
-                "y": [100 * float(found.get(c, 0.0)) for c in classes],
-                "xaxis": f"x{suffix}",
-                "yaxis": f"y{suffix}",
-                "marker": {
-                    "color": fade(colour, 0.9 if clean else 0.25),
-                    "line": {"color": colour, "width": 1.2},
-                    "pattern": {"shape": "" if clean else "/", "fgcolor": colour, "size": 6},
-                },
-                "hovertemplate": "%{y:.1f} %",
-            }
-        )
-    return bars
 
 
 def noise_maps(maps: Mapping[tuple[str, str], Map], *, cell: int = 190) -> Chart:
@@ -213,7 +48,7 @@ def noise_maps(maps: Mapping[tuple[str, str], Map], *, cell: int = 190) -> Chart
         axes[f"yaxis{suffix}"] |= {"scaleanchor": f"x{suffix}", "constrain": "domain"}
         axes[f"xaxis{suffix}"] |= {"constrain": "domain"}
         if line == 0:
-            notes.append(_picture_title((x, y), short_layers([layer], longest=22)[0]))
+            notes.append(picture_title((x, y), short_layers([layer], longest=22)[0]))
         if column == 0:
             notes.append(_row_title(y, names[network]))
     figure = {
@@ -246,7 +81,7 @@ def noise_maps(maps: Mapping[tuple[str, str], Map], *, cell: int = 190) -> Chart
     )
 
 
-def _cell(line: int, column: int, lines: int, columns: int) -> tuple[list[float], list[float]]:
+def _cell(line: int, column: int, lines: int, columns: int) -> Domains:
     width, tall = 1 / columns, 1 / lines
     x = [column * width + 0.01, (column + 1) * width - 0.01]
     top = 1 - line * tall
@@ -361,7 +196,7 @@ def image_triplet(
         )
         axes[f"xaxis{suffix}"] = _bare(x, f"y{suffix}") | {"constrain": "domain"}
         axes[f"yaxis{suffix}"] = _bare(y, f"x{suffix}") | {"constrain": "domain"}
-        notes.append(_picture_title((x, y), title))
+        notes.append(picture_title((x, y), title))
     figure = {
         "data": data,
         "layout": layout(

@@ -5,7 +5,7 @@ from pathlib import Path
 import streamlit as st
 
 from dqviz.charts import claims, distance_by_layer
-from dqviz.ui import controls, jobs, links, requests, session, shipped, show
+from dqviz.ui import controls, jobs, requests, session, shipped, show
 
 settings = session.settings(__file__)
 epsilon = settings.epsilon
@@ -29,4 +29,4 @@ st.markdown("**Go on with these settings**")
 with st.container(horizontal=True, gap="medium"):
     for page, label in show.LINKS.items():
         file = Path(__file__).with_name(f"{page}.py")
-        st.page_link(file, label=label, query_params=links.query_of(settings))
+        st.page_link(file, label=label)  # what the sidebar binds to the address bar goes along

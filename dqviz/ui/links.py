@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import streamlit as st
 
-from dqviz.ui.settings import ATTACK_NAMES, Parameter, Settings, epsilon_text, ignored_values
+from dqviz.ui.settings import Parameter, ignored_values
 
 PAGE_NAMES = frozenset(
     ("view", "metric", "controls", "of", "by", "elements", "norm", "layer", "sample", "maps", "for")
@@ -47,25 +47,6 @@ def _show(noted: dict[str, None]) -> None:
     with st.container(horizontal=True, vertical_alignment="center", key="ignored"):
         st.warning("Ignored from the link: " + "; ".join(noted) + ".", width="stretch")
         st.button("OK", on_click=noted.clear, key="ignored_ok")
-
-
-def query_of(settings: Settings) -> dict[str, list[str]]:
-    """The settings as query parameters, for a link to another page."""
-    query = {
-        "net": list(settings.networks),
-        "data": settings.data,
-        "n": settings.n_samples,
-        "wbits": settings.weight_bits,
-        "abits": settings.act_bits,
-        "attack": ATTACK_NAMES[settings.attack],
-        "eps": epsilon_text(settings.epsilon * 255),
-        "seed": settings.seed,
-        "steps": settings.steps,
-        "ranges": settings.ranges,
-        "ste": settings.estimator,
-        "crafted": settings.crafted,
-    }
-    return {key: value if isinstance(value, list) else [str(value)] for key, value in query.items()}
 
 
 def plain(text: str) -> str:

@@ -124,6 +124,8 @@ def ignored_values(
         wrong = [value for value in values if not parameter.allows(value)]
         if parameter.repeats:
             wrong = [value for value in wrong if value]  # `net=` means that none is chosen
+        elif len(values) > 1:
+            wrong = values
         reason = f"{parameter.label}: {parameter.hint}"
         found += [f"`{name}={_harmless(value)}` ({reason})" for value in wrong]
     return tuple(found)

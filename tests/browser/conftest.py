@@ -98,7 +98,9 @@ class Tab:
         page.on("request", self._note_request)
 
     def _note_console(self, message):
-        if message.type == "error":
+        # On every page but the first, Streamlit looks for its server below the page's path too.
+        probing = "/_stcore/" in message.location.get("url", "")
+        if message.type == "error" and not probing:
             self.problems.append(message.text)
 
     def _note_request(self, request):
@@ -159,7 +161,7 @@ DRAWN = """selector => {
   const plot = document.querySelector(selector);
   if (!plot || !plot.data) return "";
   const plain = v => typeof v === "number" ? +v.toPrecision(6) : v && v.map ? all(v) : v;
-  const all = list => Array.from(list || [], plain);
+  const all = list => list && list.bdata ? list.bdata : Array.from(list || [], plain);
   return JSON.stringify(plot.data.map(t => [t.name, all(t.x), all(t.y), all(t.z)]));
 }"""
 

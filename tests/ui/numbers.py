@@ -74,6 +74,7 @@ def size(spec: ExperimentSpec, attack: str, epsilon: float, depth: int) -> float
     growth = 0.10 if spec.model.id.endswith("dq") else 0.16
     bits = 1 + 4 * 2.0 ** -min(spec.quant.act_bits, spec.quant.weight_bits, 16)
     kind = SIZES.get(attack) or CONTROL_SIZES[attack]
+    kind *= 1 + 0.01 * spec.attack.steps * (attack in ("bim", "pgd"))
     samples = 1 + 0.02 * np.log2(spec.data.n_samples or 64) + 0.001 * spec.data.seed
     distance = 0.02 * kind * levels * bits * samples * np.exp(growth * depth)
     return float(distance / (1 + 0.6 * distance))

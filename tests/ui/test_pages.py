@@ -261,13 +261,6 @@ def test_the_first_page_shows_the_shipped_result_until_there_is_a_live_one(
     assert titles(app) == ["Distance by layer"]
 
 
-def test_the_links_of_the_first_page_carry_the_settings(open_page):
-    app = open_page(abits="3", net=[DQ])
-    links = [str(element.proto) for element in app.get("page_link")]
-    assert len(links) == 4
-    assert all("abits=3" in link for link in links)
-
-
 def test_all_networks_can_be_compared(open_page, engine):
     open_page("amplification", net=list(NETWORKS[:4]))
     assert {spec.model.id for spec in engine.asked} == set(NETWORKS[:4])

@@ -4,7 +4,7 @@ import pytest
 
 from dqviz.specs import FULL_PRECISION, Craft, ModelSpec, QuantSpec
 from dqviz.ui import choices, requests
-from dqviz.ui.links import plain, query_of
+from dqviz.ui.links import plain
 from dqviz.ui.settings import (
     ACT_BITS,
     CRAFTED,
@@ -61,8 +61,15 @@ def test_a_value_that_cannot_be_had_is_named(name, value):
 
 
 def test_what_can_be_had_is_not_named():
-    assert ignored_values(query_of(SETTINGS), PARAMETERS, frozenset()) == ()
+    query = {"net": list(NETS), "data": ["cifar10"], "n": ["64"], "wbits": ["8"], "abits": ["1"]}
+    query |= {"attack": ["R+FGSM"], "eps": ["0.5/255"], "seed": ["0"], "crafted": ["first network"]}
+    assert ignored_values(query, PARAMETERS, frozenset()) == ()
     assert ignored_values({"net": [""]}, PARAMETERS, frozenset()) == ()
+
+
+def test_a_choice_made_twice_is_named():
+    query = {"abits": ["3", "3"], "eps": ["1/255"]}
+    assert "`abits=3`" in ignored_values(query, PARAMETERS, frozenset())[0]
 
 
 def test_an_unknown_name_is_named_unless_a_page_reads_it():

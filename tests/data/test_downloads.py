@@ -13,7 +13,7 @@ import threading
 import numpy as np
 import pytest
 import scipy.io
-from making_images import pictures, png, write
+from tests.data.making_images import pictures, png, write
 from torchvision.datasets import CIFAR10, SVHN
 
 from dqviz.data import DataError, downloads, fingerprint_data, list_data, load_data

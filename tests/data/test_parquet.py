@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import torch
-from making_images import pictures, png, write
+from tests.data.making_images import pictures, png, write
 from PIL import Image
 
 from dqviz.data import DataError, fingerprint_data, load_data

@@ -20,6 +20,8 @@ from dqviz.models import load_checkpoint
 from dqviz.models.normalize import Classifier
 from dqviz.specs import DataSpec
 
+pytestmark = pytest.mark.timeout(3600)  # two minutes of one core's time, more on a busy machine
+
 CHECKPOINTS = {"resnet20": "resnet20-12fca82f.th", "resnet32": "resnet32-d509ac18.th"}
 EPSILON = 1 / 255
 ALPHA = EPSILON / 4
@@ -110,7 +112,7 @@ def test_pgd_is_as_strong_as_foolbox_and_torchattacks(
         for name, parts in crafted.items()
     }
     print(f"robust accuracy under PGD-10 at 1/255: {accuracies}")
-    assert 0.2 < accuracies["dqviz"] < 0.8
+    assert 0.1 < accuracies["dqviz"] < 0.8
     assert abs(accuracies["dqviz"] - accuracies["foolbox"]) <= 0.01
     assert abs(accuracies["dqviz"] - accuracies["torchattacks"]) <= 0.01
 
@@ -128,5 +130,5 @@ def test_l2_pgd_is_as_strong_as_foolbox(
     assert isinstance(adversarial, torch.Tensor)
     accuracies = [robust_accuracy(outside, x, labels) for x in (adversarial, theirs)]
     print(f"robust accuracy under L2 PGD-10 at {eps}: dqviz, foolbox {accuracies}")
-    assert 0.2 < accuracies[0] < 0.8
+    assert 0.1 < accuracies[0] < 0.8
     assert abs(accuracies[0] - accuracies[1]) <= 0.01

@@ -13,12 +13,12 @@ import threading
 import numpy as np
 import pytest
 import scipy.io
-from tests.data.making_images import pictures, png, write
 from torchvision.datasets import CIFAR10, SVHN
 
 from dqviz.data import DataError, downloads, fingerprint_data, list_data, load_data
 from dqviz.data.downloads import ARCHIVES, Archive
 from dqviz.specs import DataSpec
+from tests.data.making_images import pictures, png, write
 
 
 def md5(data):

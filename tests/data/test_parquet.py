@@ -11,12 +11,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import torch
-from tests.data.making_images import pictures, png, write
 from PIL import Image
 
 from dqviz.data import DataError, fingerprint_data, load_data
 from dqviz.data import parquet as parquet_module
 from dqviz.specs import DataSpec
+from tests.data.making_images import pictures, png, write
 
 
 @pytest.fixture(autouse=True)

@@ -132,6 +132,30 @@ def test_neighbours_stand_beside_the_centre_digit():
     assert columns[distance != lone].mean() < 8  # the left neighbour is on the left
 
 
+def test_three_digits_are_the_ink_of_each_one_alone():
+    """Seen from afar, where all three are within the image: none cut, none overlapping."""
+    count, height = 30, np.full(30, 8.0)
+    flat, scale = np.zeros(count), 16 / height
+    geometry = scene.Geometry(
+        centre_x=flat, centre_y=flat, xx=scale, xy=flat, yx=flat, yy=scale,
+        tilt_x=flat, tilt_y=flat, bend=flat, height=height,
+    )  # fmt: skip
+    lettering = scene.draw_lettering(Draws(1, 2, 6, count=count), np.arange(count) % 10)
+    x, y = layers.glyph_coordinates(geometry)
+
+    def ink(digits, beside):
+        present = np.full(count, beside)
+        shown = {**vars(lettering), "digits": digits, "left": present, "right": present}
+        shown["gap"] = np.full(count, 0.05)
+        letters = scene.Lettering(**shown)
+        distance = layers.stroke_distance(x, y, letters)
+        return layers.stroke_mask(distance, letters, height).sum(axis=(1, 2))
+
+    together = ink(lettering.digits, True)
+    each = [ink(np.repeat(lettering.digits[:, [k]], 3, axis=1), False) for k in range(3)]
+    np.testing.assert_allclose(together, sum(each), rtol=0.08)
+
+
 def test_ink_stands_out_from_what_is_under_it():
     colours = scene.draw_colours(Draws(1, 2, 5, count=5000), plate=np.arange(5000) % 2 == 0)
     ground, ink = (np.clip(c, 0, 255) @ scene.LUMA for c in (colours.ground, colours.ink))

@@ -61,6 +61,7 @@ def train(
     weights = folder / f"{stem}.safetensors"
     partial = weights.with_suffix(".partial")
     save_file(model.net.state_dict(), partial)
+    partial.chmod(0o644)  # it is made readable to its owner alone
     partial.replace(weights)
     write_card(describe(recipe, model, weights, data=data, test=test), folder / f"{stem}.json")
     return weights

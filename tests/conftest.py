@@ -10,7 +10,7 @@ import pytest
 
 @pytest.fixture(scope="session")
 def shared_folder() -> Path:
-    """A folder with `datasets/` and `checkpoints/` for development; tests without it are skipped."""
+    """A folder with `datasets/` and `checkpoints/` for development; else the test is skipped."""
     beside = Path(__file__).parents[2] / "shared"
     folder = Path(os.environ.get("DQVIZ_DEV_SHARED") or beside)
     if not (folder / "datasets").is_dir():

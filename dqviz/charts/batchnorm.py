@@ -26,7 +26,7 @@ from dqviz.charts.tidy import (
     read_curves,
     short_networks,
 )
-from dqviz.charts.traces import level_line, styles_of
+from dqviz.charts.traces import LEVEL_MARGIN, level_line, styles_of
 
 
 def batchnorm_effect(table: pd.DataFrame, *, height: int = 460) -> Chart:
@@ -69,6 +69,7 @@ def batchnorm_effect(table: pd.DataFrame, *, height: int = 460) -> Chart:
             hovermode="closest",
             xaxis=axis,
             yaxis=value_axis("Operator norm (ratio)", values, log=True),
+            margin=LEVEL_MARGIN,
             shapes=[level_line(1, "1: non-expansive")],
             legend=legend_above("", height),
         ),

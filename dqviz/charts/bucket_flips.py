@@ -20,7 +20,15 @@ from dqviz.charts.tidy import (
     read_curves,
     select,
 )
-from dqviz.charts.traces import colour_of, curve_band, curve_line, level_line, line_style, styles_of
+from dqviz.charts.traces import (
+    LEVEL_MARGIN,
+    colour_of,
+    curve_band,
+    curve_line,
+    level_line,
+    line_style,
+    styles_of,
+)
 from dqviz.specs import CONTROLS, FULL_PRECISION
 
 METRICS = ("bucket_flip_rate", "flip_contribution")
@@ -78,7 +86,8 @@ def flips(
             xaxis={**layer_axis(along), "anchor": "y2" if parts else "y"},
             **panels,
             hoversubplots="axis",
-            shapes=[level_line(0, "0: flips change nothing", axis="y2")] if parts else [],
+            margin=LEVEL_MARGIN,
+            shapes=[level_line(0, "0: no effect", axis="y2")] if parts else [],
             legend=legend_above(note, height),
             annotations=note_annotation(note),
         ),

@@ -171,8 +171,8 @@ def dq_against_vanilla(
     rows, curves = read(table, metric, epsilon=epsilon)
     pairs = defended_pairs([c for c in curves if not c.is_control], dq=dq, vanilla=vanilla)
     if not pairs:
-        there = sorted({family(c)[1] for c in curves})
-        return [missing(f"{dq} and {vanilla} are not both there (only {there})", rows)]
+        there = ", ".join(sorted({family(c)[1] for c in curves})) or "neither"
+        return [missing(f"{dq} and {vanilla} are not both there (found: {there})", rows)]
     return [_against_vanilla(a, b, rows, metric, statistic) for a, b in pairs]
 
 

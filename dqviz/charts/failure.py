@@ -106,6 +106,7 @@ def _areas(
     trace = {
         "type": "scatter",
         "mode": "markers",
+        "orientation": "h",
         "name": score,
         "x": [v if math.isfinite(v) else None for v in value],
         "y": list(names),

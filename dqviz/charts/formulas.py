@@ -32,7 +32,7 @@ FORMULAS = {
     r"\lVert \operatorname{diag}(\gamma / \sigma) A \rVert_2",
     "network": r"L = \sup_{x \ne y} \frac{\lVert f(x) - f(y) \rVert_2}{\lVert x - y \rVert_2},"
     r"\quad \lVert J(x_0) \rVert_2 \le L \le \prod_\ell \lVert A_\ell \rVert_2 "
-    r"\text{ (sums over branches)}, \quad \text{margin} / L",
+    r"\text{ (sums over branches)}, \quad \frac{\text{margin}}{\sqrt{2} L}",
     "singular": r"W = U \operatorname{diag}(\sigma_1 \ge \sigma_2 \ge \dots) V^\top,"
     r"\quad W \text{ of shape out} \times \text{in} k^2",
     "gain_bound": r"\frac{\lVert A_\ell d \rVert_2}{\lVert d \rVert_2} \le \lVert A_\ell \rVert_2",

@@ -23,6 +23,7 @@ from dqviz.charts.tidy import (
     select,
 )
 from dqviz.charts.traces import (
+    LEVEL_MARGIN,
     colour_of,
     curve_band,
     curve_line,
@@ -121,6 +122,7 @@ def lines_by_layer(
             key=metric,
             xaxis=layer_axis(curves),
             yaxis=value_axis(TITLES[metric], values, log=log),
+            margin=LEVEL_MARGIN,
             shapes=[level_line(*level)] if level else [],
             legend=legend_above(note, height),
             annotations=note_annotation(note),

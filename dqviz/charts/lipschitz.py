@@ -31,7 +31,7 @@ from dqviz.charts.tidy import (
     read_curves,
     short_networks,
 )
-from dqviz.charts.traces import colour_of, curve_band, level_line, styles_of
+from dqviz.charts.traces import LEVEL_MARGIN, colour_of, curve_band, level_line, styles_of
 
 CONSTANTS = ("sigma_matrix", "operator_norm", "operator_norm_folded")
 WORDS = {
@@ -76,6 +76,7 @@ def layer_constants(
             key=f"constants {' '.join(constants)}",
             xaxis=layer_axis(along),
             yaxis=value_axis(NORM_TITLE, [*values, 1.0], log=True),
+            margin=LEVEL_MARGIN,
             shapes=[level_line(1, "1: non-expansive")],
             legend=legend_above("", height),
         ),
@@ -134,6 +135,7 @@ def gain_against_bound(table: pd.DataFrame, *, height: int = 480) -> Chart:
             key="gain bound",
             xaxis=layer_axis(along),
             yaxis=value_axis("Gain of the layer (ratio)", [*values, 1.0], log=True),
+            margin=LEVEL_MARGIN,
             shapes=[level_line(1, "1: size kept")],
             legend=legend_above(note, height),
             annotations=note_annotation(note),

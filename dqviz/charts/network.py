@@ -15,9 +15,11 @@ from dqviz.charts.chart import Chart, ChartError
 from dqviz.charts.formulas import FORMULAS
 from dqviz.charts.style import GREY, NetworkStyle, layout, network_styles
 from dqviz.charts.tidy import as_shown, grey_out, short_networks
+from dqviz.charts.traces import LEVEL_MARGIN, level_line
 
 BOUND = "lipschitz"
 MARGIN = "margin_over_lipschitz"
+NO_REASON = "no sound bound exists, or it was not measured"
 
 
 def network_bounds(
@@ -49,7 +51,13 @@ def network_bounds(
         traces.append(_margin(name, margins, styles[network]))
         missing = [w for w, v in (("lower", low), ("upper", high)) if not math.isfinite(v)]
         for which in missing:
-            notes.append(_none(name, which, (reasons or {}).get(network, "not measured")))
+            notes.append(
+                _none(
+                    name,
+                    which,
+                    (reasons or {}).get(network, "no sound bound exists, or it was not measured"),
+                )
+            )
         words.append(
             f"{name}: lower {alt.number(low)}, upper {alt.number(high)}, median margin over the "
             f"upper bound {alt.number(margins[1])}."
@@ -69,7 +77,10 @@ def network_bounds(
                 **_across("Lipschitz constant, logits per pixel (ratio)", bounds),
                 "domain": left,
             },
-            xaxis2={**_across("Margin / upper bound (pixel units, L2)", shares), "domain": right},
+            xaxis2={
+                **_across("Margin / (√2 bound) (pixel units, L2)", shares),
+                "domain": right,
+            },
             yaxis=row_axis("Network (by name)", names),
             yaxis2={**row_axis("", names), "anchor": "x2", "showticklabels": False},
             annotations=notes,
@@ -194,18 +205,8 @@ def singular_values(table: pd.DataFrame, layer: str, *, height: int = 420) -> Ch
                 "rangemode": "tozero",
                 "automargin": True,
             },
-            shapes=[
-                {
-                    "type": "line",
-                    "xref": "x domain",
-                    "x0": 0,
-                    "x1": 1,
-                    "y0": 1,
-                    "y1": 1,
-                    "line": {"color": GREY, "width": 1.4, "dash": "dot"},
-                    "label": {"text": "1: orthogonal", "textposition": "end"},
-                }
-            ],
+            margin=LEVEL_MARGIN,
+            shapes=[level_line(1, "1: orthogonal")],
         ),
     }
     return Chart(

@@ -29,6 +29,7 @@ from dqviz.charts.tidy import (
     select,
 )
 from dqviz.charts.traces import (
+    LEVEL_MARGIN,
     colour_of,
     curve_band,
     curve_line,
@@ -110,7 +111,8 @@ def quantizer_view(
             barmode="stack",
             bargap=0.25,
             hoversubplots="axis",
-            shapes=[level_line(1, "1: passed on unchanged", axis="y2")],
+            margin=LEVEL_MARGIN,
+            shapes=[level_line(1, "1: unchanged", axis="y2")],
             legend=legend_above(note, height),
             annotations=[*note_annotation(note), _share_key(domains[2][1])],
         ),

@@ -44,7 +44,7 @@ SLOTS = (
     NetworkStyle("#009270", "triangle-up", "10px,3px,2px,3px"),
     NetworkStyle("#b07a00", "pentagon", "14px,4px"),
     NetworkStyle("#2f8cc0", "triangle-down", "3px,3px"),
-    NetworkStyle("#9a7b6d", "hexagram", "8px,3px,2px,3px,2px,3px"),
+    NetworkStyle("#868b00", "hexagram", "8px,3px,2px,3px,2px,3px"),
     NetworkStyle("#6f7fd6", "star", "16px,3px,2px,3px"),
 )
 KNOWN = {"resnet20/vanilla": 0, "resnet20/dq": 1, "plain20/vanilla": 2, "plain20/dq": 3}

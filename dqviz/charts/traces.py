@@ -44,7 +44,8 @@ def line_style(
     dash = bits_dash(curve.weight_bits, curve.act_bits)
     many = small or len(curve.layers) > 40
     marker = {"symbol": symbol, "size": 5 if many else 8, "color": colour}
-    return {"line": {"color": colour, "width": 2.2, "dash": dash}, "marker": marker}
+    width = 1.3 if curve.collapsed else 2.2
+    return {"line": {"color": colour, "width": width, "dash": dash}, "marker": marker}
 
 
 def _control_dash(curve: Curve) -> str:
@@ -109,16 +110,21 @@ def curve_band(curve: Curve, curves: Sequence[Curve], *, colour: str, log: bool)
     }
 
 
+LEVEL_MARGIN = {"l": 72, "r": 92, "t": 24, "b": 32}
+"""A figure's margins with room for the text of a `level_line`."""
+
+
 def level_line(value: float, text: str, *, axis: str = "y") -> dict[str, Any]:
-    """A horizontal reference line across a panel, said by its text at the right end."""
+    """A horizontal reference line across a panel, said by its text in the right margin."""
+    label = {"text": text, "textposition": "end", "xanchor": "left", "yanchor": "middle"}
     return {
         "type": "line",
-        "xref": "x domain",
+        "xref": "paper",
         "yref": axis,
         "x0": 0,
         "x1": 1,
         "y0": value,
         "y1": value,
         "line": {"color": GREY, "width": 1.4, "dash": "dot"},
-        "label": {"text": text, "textposition": "end", "font": {"size": 11}},
+        "label": {**label, "padding": 6, "font": {"size": 11}},
     }

@@ -69,6 +69,8 @@ def test_collapsed_curves_are_greyed_and_said_to_be():
     drawn = lines(chart.figure)
     assert drawn["vanilla, W8 A2 (collapsed)"].line.color == GREY
     assert drawn["vanilla, full precision"].line.color != GREY
+    widths = [trace.line.width for trace in drawn.values()]
+    assert widths[1] < widths[0]
     assert "below 80 %" in chart.note
     assert "below 80 %" in chart.figure.layout.annotations[0].text
     assert chart.table.loc[chart.table["act_bits"] == 2, "collapsed"].all()

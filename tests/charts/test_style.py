@@ -58,6 +58,13 @@ def _channels(colour):
     return [int(colour[i : i + 2], 16) for i in (1, 3, 5)]
 
 
+@pytest.mark.parametrize("colour", COLOURS)
+def test_no_network_looks_collapsed(colour):
+    # With full colour vision; for others collapsed curves are thinner and called collapsed.
+    grey = _lab(_linear(style.GREY))
+    assert np.linalg.norm(_lab(_linear(colour)) - grey) > 30
+
+
 @pytest.mark.parametrize("vision", VISION)
 def test_shipped_networks_differ_in_colour_for_everyone(vision):
     labs = [_lab(VISION[vision] @ _linear(c)) for c in COLOURS[:4]]

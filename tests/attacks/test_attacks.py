@@ -260,6 +260,22 @@ def test_early_stopping_shows_who_rests(
         assert torch.equal(before.adversarial[resting], after.adversarial[resting])
 
 
+def test_images_that_go_on_take_the_same_steps_as_without_early_stopping(
+    net: Classifier, images: torch.Tensor, labels: torch.Tensor
+) -> None:
+    attack = BIM(net, eps=0.08, steps=8)
+    mixed = False
+    for stopped, plain in zip(
+        attack.iterate(images, labels, early_stop=True),
+        attack.iterate(images, labels),
+        strict=True,
+    ):
+        going = ~stopped.loss.isnan() & (net(stopped.adversarial).argmax(1) == labels)
+        mixed |= 0 < int(going.sum()) < len(images)
+        torch.testing.assert_close(stopped.adversarial[going], plain.adversarial[going])
+    assert mixed
+
+
 def test_fgsm_with_early_stopping_leaves_wrong_images_alone(
     net: Classifier, images: torch.Tensor, labels: torch.Tensor
 ) -> None:

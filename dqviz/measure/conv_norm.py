@@ -13,7 +13,8 @@ from dqviz.measure.matrix_norm import Bounds, largest_singular_value
 from dqviz.measure.periodic_bound import periodic_bound, phases
 from dqviz.measure.power_bound import power_bound
 
-_LARGEST_DENSE = 4096
+_DENSE_WORK = 2**30
+_DENSE_ROWS = 4096
 
 
 def conv_operator_norm(conv: nn.Conv2d, input_shape: tuple[int, int, int]) -> Bounds:
@@ -23,7 +24,8 @@ def conv_operator_norm(conv: nn.Conv2d, input_shape: tuple[int, int, int]) -> Bo
     they are. The lower bound is attained by an input found by power iteration (on the upper left
     64x64 pixels of a larger map, whose norm is at most the whole map's). The upper bound is
     certified in float64 and rounded up. Both are the largest singular value of a dense matrix where
-    patches do not overlap (a 1x1 kernel) and where the input has at most 2x2 pixels.
+    patches do not overlap (a 1x1 kernel), where the input has at most 2x2 pixels, and where it has
+    up to some 1,000 numbers.
 
     Args:
         conv: a Conv2d; the weights used are those it holds.
@@ -75,13 +77,14 @@ def _exact_matrices(conv: Convolution, size: Pair) -> torch.Tensor | None:
     """Matrices (groups, m, n), the largest singular value of which is the norm; None if too large.
 
     Where kernels read patches that do not overlap, unpadded, it is the kernel's own matrix. Where
-    the input has at most 2x2 pixels it is the explicit matrix of the layer.
+    the input has at most 2x2 pixels, or few numbers, it is the explicit matrix of the layer.
     """
     kernel = phases(conv)  # (groups, out / groups, in / groups * phases, Qh, Qw)
     if kernel.shape[-2:] == (1, 1) and conv.pad_before == conv.pad_after == (0, 0):
         return kernel.flatten(2)
     inputs = conv.weight.shape[1] * size[0] * size[1]
-    if max(size) > 2 or inputs > _LARGEST_DENSE:
+    tiny = max(size) <= 2 and inputs <= _DENSE_ROWS
+    if not tiny and conv.groups * inputs**3 > _DENSE_WORK:
         return None
     basis = torch.eye(inputs, dtype=torch.float64).view(inputs, -1, *size)
     images = conv.apply(basis.repeat(1, conv.groups, 1, 1))  # (inputs, out, H', W')

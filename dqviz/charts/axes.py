@@ -115,8 +115,8 @@ def row_axis(title: str, names: Sequence[str], **more: Any) -> dict[str, Any]:
 
 
 def _even_ticks(low: float, high: float) -> list[float]:
-    """Three to seven multiples of 1, 2 or 5 times a power of ten; the ends where they are equal."""
-    if not high > low:
+    """Multiples of 1, 2 or 5 times a power of ten, three to seven; one where the ends agree."""
+    if high < 1.001 * low:
         return [low]
     rough = (high - low) / 5
     power = 10.0 ** math.floor(math.log10(rough))

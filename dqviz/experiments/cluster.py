@@ -19,7 +19,7 @@ from dqviz.specs import ExperimentSpec
 from .host_process import HostProcess
 from .worker import TOPIC, Outcome, compute
 
-CONNECT_SECONDS = 15.0
+CONNECT_SECONDS = 30.0
 
 Task = Callable[[ExperimentSpec, str], Outcome]
 
@@ -29,7 +29,7 @@ class Event:
     """Something that happened: `started`, `progress`, `stopped`, `finished`, `lost` or `ended`.
 
     `task` names the task (none for `ended`, the end of the whole cluster). `finished` carries the
-    outcome, `lost` the reason in `text`, `progress` a share and a text.
+    outcome, `lost` its worker in `text`, `progress` a share and a text.
     """
 
     what: str
@@ -103,17 +103,19 @@ class Cluster:
         with self._lock:
             return task in self._running
 
-    def end_worker(self, task: str) -> None:
-        """Ends the process that runs a task; another takes its place."""
+    def end_worker(self, task: str) -> str:
+        """Ends the process that runs a task; another takes its place. Returns its address."""
         with self._lock:
             message = self._running.pop(task, None)
         if message is None:
-            return
+            return ""
+        address = str(message["worker"])
         if self._host is None:
-            self._client.restart_workers([message["worker"]], timeout=CONNECT_SECONDS)
+            self._client.restart_workers([address], timeout=CONNECT_SECONDS)
         else:
             with contextlib.suppress(OSError):
                 os.kill(message["pid"], getattr(signal, "SIGKILL", signal.SIGTERM))
+        return address
 
     def is_alive(self) -> bool:
         """Whether the connection stands or is being made again."""
@@ -149,7 +151,8 @@ class Cluster:
             if self._futures.pop(task, None) is not None:  # nobody dropped it: the worker is lost
                 with self._lock:
                     self._running.pop(task, None)
-                self._post(Event(what="lost", source=self, task=task, text=type(error).__name__))
+                worker = getattr(getattr(error, "last_worker", None), "address", "")
+                self._post(Event(what="lost", source=self, task=task, text=worker))
             return
         self._futures.pop(task, None)
         self._post(Event(what="finished", source=self, task=task, outcome=outcome))

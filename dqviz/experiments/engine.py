@@ -38,7 +38,8 @@ MAX_ENDS = 3
 ENDS_WITHIN_SECONDS = 60.0
 """An engine that ends more often than that within so many seconds is not started again."""
 
-MAX_LOSSES = 5
+MAX_LOSSES = 3
+"""How often a request may be lost while it waits; at work it may be lost once."""
 
 
 class Engine:
@@ -66,6 +67,7 @@ class Engine:
         self._results: ResultCache[Result] = ResultCache(max_bytes=cache_bytes)
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self._doomed: dict[str, float] = {}
+        self._lost_workers: set[str] = set()
         self._ends: list[float] = []
         self._thread: threading.Thread | None = None
         self._cluster: Cluster | None = None
@@ -257,6 +259,7 @@ class Engine:
         with self._lock:
             self._cluster = cluster
             self._doomed.clear()
+            self._lost_workers.clear()
             if self._state == STARTING:
                 self._set_state(READY, "ready")
             self._connected.set()
@@ -300,7 +303,8 @@ class Engine:
         elif event.what == "finished" and event.outcome is not None:
             self._conclude(job, event)
         elif event.what == "lost":
-            if job.status == RUNNING:  # else it only waited for the worker that was lost
+            if event.text not in self._lost_workers:  # else others waited for the same worker
+                self._lost_workers.add(event.text)
                 self._note_restart("a computing process was lost and started again")
             self._requeue(job)
             if job.key in self._jobs:
@@ -327,7 +331,7 @@ class Engine:
     def _requeue(self, job: Job) -> None:
         """Makes a lost job ready to be sent again; one that was lost twice at work has failed."""
         self._tasks.pop(job.task, None)
-        job.losses += MAX_LOSSES // 2 + 1 if job.status == RUNNING else 1
+        job.losses += 2 if job.status == RUNNING else 1
         job.task, job.status, job.progress = "", QUEUED, Progress(0.0, "waiting, once more")
         if job.losses > MAX_LOSSES:
             message = (
@@ -341,7 +345,7 @@ class Engine:
         for task in [task for task, deadline in self._doomed.items() if deadline <= now]:
             del self._doomed[task]
             if cluster.is_running(task):
-                cluster.end_worker(task)
+                self._lost_workers.add(cluster.end_worker(task))
                 self._note_restart("a cancelled computation did not stop: its process was ended")
 
     def _note_restart(self, message: str) -> None:

@@ -72,9 +72,7 @@ class Handle:
     @property
     def status(self) -> str:
         """`queued`, `running`, `done`, `failed` or `cancelled`."""
-        if self._cancelled and self._job.status not in (DONE, FAILED):
-            return CANCELLED
-        return self._job.status
+        return CANCELLED if self._cancelled else self._job.status
 
     @property
     def is_over(self) -> bool:
@@ -105,7 +103,7 @@ class Handle:
         self.wait(timeout)
         if self._job.error is not None:
             raise self._job.error
-        if self._job.result is None:
+        if self._cancelled or self._job.result is None:
             kind = CANCELLED if self.status == CANCELLED else "timeout"
             raise ExperimentError(f"there is no result: the request is {self.status}", kind=kind)
         return self._job.result

@@ -15,13 +15,16 @@ import os
 import shutil
 import signal
 import sys
-from typing import Any
+import threading
+from typing import Any, NoReturn
 
 from .warm_up import EAGER, NICENESS
 
 LOOPBACK = "127.0.0.1"
-INTERACTIVE, JOBS = "interactive", "jobs"
+INTERACTIVE, JOBS = LANES = "interactive", "jobs"
 JOB_NICENESS = 10
+MISSING_SECONDS = 3
+CLOSE_SECONDS = 3.0
 MEMORY_SHARE = {INTERACTIVE: 0.5, JOBS: 0.35}
 """The share of the machine's memory beyond which a worker is ended and started anew."""
 
@@ -41,6 +44,7 @@ CONFIG: dict[str, Any] = {
     "distributed.admin.system-monitor.interval": "2s",
     "distributed.admin.system-monitor.disk": False,
     "distributed.diagnostics.nvml": False,
+    "distributed.deploy.lost-worker-timeout": "1h",  # a slow start is no loss; see wait_for_the_end
 }
 
 
@@ -79,28 +83,49 @@ def start_cluster(folder: str) -> Any:
             "cls": Scheduler,
             "options": {**scheduler, "dashboard_address": f"{LOOPBACK}:0"},
         },
-        workers={
-            lane: {"cls": Nanny, "options": worker_options(lane, folder)}
-            for lane in (INTERACTIVE, JOBS)
-        },
+        workers={lane: {"cls": Nanny, "options": worker_options(lane, folder)} for lane in LANES},
         silence_logs=50,
     )
 
 
-def main(folder: str) -> None:
-    """Starts the workers, says where, and waits until standard input ends."""
+def wait_for_the_end(cluster: Any) -> None:
+    """Returns when standard input ends, or a worker process is missing for several seconds."""
+    ended = threading.Event()
+    threading.Thread(target=_read_to_the_end, args=(ended,), daemon=True).start()
+    missing = 0
+    while missing < MISSING_SECONDS and not ended.wait(1.0):
+        nannies = list(cluster.workers.values())
+        alive = len(nannies) == len(LANES) and all(nanny.is_alive() for nanny in nannies)
+        missing = 0 if alive else missing + 1
+
+
+def _read_to_the_end(ended: threading.Event) -> None:
+    sys.stdin.read()
+    ended.set()
+
+
+def main(folder: str) -> NoReturn:
+    """Starts the workers, says where, and waits until standard input ends.
+
+    It also ends when a worker is gone for good, so that the engine starts a new host: the nanny of
+    a worker that dies before it has reported for work does not start another, and cannot be closed
+    either. Hence the time limit, and the hard end: workers that are left end when it does.
+    """
     if hasattr(signal, "SIGTERM"):
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
         cluster = start_cluster(folder)
-        try:
-            print(json.dumps({"address": cluster.scheduler_address}), flush=True)
-            with contextlib.suppress(KeyboardInterrupt):
-                sys.stdin.read()
-        finally:
-            cluster.close(timeout=2)
+        print(json.dumps({"address": cluster.scheduler_address}), flush=True)
+        with contextlib.suppress(KeyboardInterrupt, SystemExit):
+            wait_for_the_end(cluster)
+        closing = threading.Thread(target=cluster.close, kwargs={"timeout": 2}, daemon=True)
+        closing.start()
+        closing.join(CLOSE_SECONDS)
+    except Exception as error:
+        print(f"{type(error).__name__}: {error}", file=sys.stderr, flush=True)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+        os._exit(0)
 
 
 if __name__ == "__main__":

@@ -18,8 +18,8 @@ import dqviz
 
 from .errors import ExperimentError
 
-START_SECONDS = 60.0
-STOP_SECONDS = 3.0
+START_SECONDS = 120.0
+STOP_SECONDS = 5.0
 
 
 class HostProcess:
@@ -32,8 +32,12 @@ class HostProcess:
         self._address: str | None = None
         self._told = threading.Event()
         self._process = self._start()
-        for target in (self._read_output, self._read_errors):
-            threading.Thread(target=target, daemon=True, name="dqviz-host").start()
+        self._readers = [
+            threading.Thread(target=read, daemon=True, name="dqviz-host")
+            for read in (self._read_output, self._read_errors)
+        ]
+        for reader in self._readers:
+            reader.start()
 
     @property
     def pid(self) -> int:
@@ -44,7 +48,7 @@ class HostProcess:
         """Where the scheduler listens; waits until the process says so.
 
         Raises:
-            ExperimentError: if it ends before, or says nothing for a minute.
+            ExperimentError: if it ends before, or says nothing for two minutes.
         """
         self._told.wait(START_SECONDS)
         if self._address is None:
@@ -62,6 +66,8 @@ class HostProcess:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+        for reader in self._readers:
+            reader.join(STOP_SECONDS)
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _start(self) -> subprocess.Popen[str]:
@@ -80,15 +86,15 @@ class HostProcess:
 
     def _read_output(self) -> None:
         assert self._process.stdout is not None
-        for line in self._process.stdout:
-            if self._address is None and line.startswith("{"):
-                self._address = json.loads(line)["address"]
-                self._told.set()
+        with self._process.stdout as lines:
+            for line in lines:
+                if self._address is None and line.startswith("{"):
+                    self._address = json.loads(line)["address"]
+                    self._told.set()
         self._told.set()
         self._on_end()
 
     def _read_errors(self) -> None:
         assert self._process.stderr is not None
-        for line in self._process.stderr:
-            if line.strip():
-                self._errors.append(line.strip())
+        with self._process.stderr as lines:
+            self._errors.extend(line.strip() for line in lines if line.strip())

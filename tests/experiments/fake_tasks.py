@@ -1,10 +1,15 @@
-"""What workers are given to do in the engine's tests, in place of real experiments."""
+"""What workers are given to do in the engine's tests, in place of real experiments.
+
+The field `image` of a specification says what: `echo`, `busy`, `stubborn`, `die` or `fail`, then a
+slash and a detail.
+"""
 
 from __future__ import annotations
 
 import os
 import signal
 import time
+from pathlib import Path
 
 from distributed import get_worker
 
@@ -14,54 +19,56 @@ from dqviz.specs import ExperimentSpec, spec_key
 
 
 def task(spec: ExperimentSpec, name: str) -> Outcome:
-    """Does what the middle of the network's id says: ANYTHING/WHAT/DETAIL."""
+    """Does what the specification's image says."""
     worker = get_worker()
     report = Reporter(lambda message: worker.log_event(TOPIC, message), name)
     report.started()
-    _, what, detail = spec.model.id.split("/", 2)
+    what, _, detail = str(spec.image).partition("/")
     try:
-        return _DO[what](spec, name, report, detail)
+        return DO[what](spec, name, report, detail)
     finally:
         report.stopped()
 
 
-def _echo(spec, name, report, detail):
+def echo(spec, name, report, detail):
+    """The worker's process number."""
     table = make_table([{"metric": "pid", "value": float(os.getpid())}])
-    return Outcome(
-        result=Result(table=table, arrays={}, notes=(detail,), spec_key=spec_key(spec), version="0")
-    )
+    result = Result(table=table, arrays={}, notes=(detail,), spec_key=spec_key(spec), version="0")
+    return Outcome(result=result)
 
 
-def _busy(spec, name, report, detail):
+def busy(spec, name, report, detail):
     """Computes until it is told to stop."""
     worker = get_worker()
     report(0.5, "busy")
-    while worker.state.tasks[name].state == "executing":
+    while (state := worker.state.tasks.get(name)) is not None and state.state == "executing":
         sum(range(1000))
     return Outcome()
 
 
-def _stubborn(spec, name, report, detail):
+def stubborn(spec, name, report, detail):
     """Computes on, whatever it is told."""
-    end = time.monotonic() + 60
     report(0.5, "busy")
+    end = time.monotonic() + 60
     while time.monotonic() < end:
         sum(range(1000))
     return Outcome()
 
 
-def _die(spec, name, report, detail):
-    """Ends its own process, the first time or every time."""
-    marker = os.path.join(get_worker().local_directory, "..", f"died-{detail}")
-    if detail != "once" or not os.path.exists(marker):
-        open(marker, "w").close()
-        time.sleep(0.2)
+def die(spec, name, report, detail):
+    """Ends its own process: every time, or, with a file's name, only if there is no such file."""
+    marker = Path(detail) if detail else None
+    if marker is None or not marker.exists():
+        if marker is not None:
+            marker.touch()
+        report(0.5, "about to die")
         os.kill(os.getpid(), signal.SIGKILL)
-    return _echo(spec, name, report, detail)
+    return echo(spec, name, report, detail)
 
 
-def _fail(spec, name, report, detail):
-    return Outcome(error=f"bad {detail}", error_kind="DataError")
+def fail(spec, name, report, detail):
+    """Bad input."""
+    return Outcome(error=detail, error_kind="DataError")
 
 
-_DO = {"echo": _echo, "busy": _busy, "stubborn": _stubborn, "die": _die, "fail": _fail}
+DO = {"echo": echo, "busy": busy, "stubborn": stubborn, "die": die, "fail": fail}

@@ -13,7 +13,7 @@ from dqviz.measure.matrix_norm import Bounds, largest_singular_value
 from dqviz.measure.periodic_bound import periodic_bound, phases
 from dqviz.measure.power_bound import power_bound
 
-_DENSE_WORK = 2**30
+_DENSE_WORK = 2**27
 _DENSE_ROWS = 4096
 
 
@@ -25,7 +25,7 @@ def conv_operator_norm(conv: nn.Conv2d, input_shape: tuple[int, int, int]) -> Bo
     64x64 pixels of a larger map, whose norm is at most the whole map's). The upper bound is
     certified in float64 and rounded up. Both are the largest singular value of a dense matrix where
     patches do not overlap (a 1x1 kernel), where the input has at most 2x2 pixels, and where it has
-    up to some 1,000 numbers.
+    up to 512 numbers a group or so.
 
     Args:
         conv: a Conv2d; the weights used are those it holds.
@@ -86,6 +86,4 @@ def _exact_matrices(conv: Convolution, size: Pair) -> torch.Tensor | None:
     tiny = max(size) <= 2 and inputs <= _DENSE_ROWS
     if not tiny and conv.groups * inputs**3 > _DENSE_WORK:
         return None
-    basis = torch.eye(inputs, dtype=torch.float64).view(inputs, -1, *size)
-    images = conv.apply(basis.repeat(1, conv.groups, 1, 1))  # (inputs, out, H', W')
-    return images.reshape(inputs, conv.groups, -1).transpose(0, 1)  # (groups, inputs, outputs)
+    return conv.matrices(size)

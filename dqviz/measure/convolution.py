@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 
 import torch
 from torch import nn
@@ -82,6 +83,24 @@ class Convolution:
         )
         x = F.pad(x, (0, rest[1], 0, rest[0]))  # (N, in, padded H, padded W)
         return x[:, :, top : top + height, left : left + width]
+
+    def matrices(self, size: Pair) -> torch.Tensor:
+        """The explicit matrix of every group: (groups, out / groups * H'W', in / groups * HW).
+
+        Output (i, j) meets input (i, j) * stride + tap * dilation - padding through the tap's
+        weights, wherever that is no padding.
+        """
+        out, inputs, kh, kw = self.weight.shape
+        kernel = self.weight.view(self.groups, out // self.groups, inputs, kh, kw)
+        output = self.output_size(size)
+        matrix = torch.zeros(self.groups, out // self.groups, *output, inputs, *size).double()
+        places = itertools.product(range(output[0]), range(output[1]), range(kh), range(kw))
+        for i, j, a, b in places:
+            y = i * self.stride[0] + a * self.dilation[0] - self.pad_before[0]
+            x = j * self.stride[1] + b * self.dilation[1] - self.pad_before[1]
+            if 0 <= y < size[0] and 0 <= x < size[1]:
+                matrix[:, :, i, j, :, y, x] = kernel[..., a, b]
+        return matrix.flatten(4).flatten(1, 3)
 
 
 def read_convolution(conv: nn.Conv2d) -> Convolution:

@@ -79,9 +79,10 @@ def _weight_rows(traced: fx.GraphModule, info: LayerInfo) -> list[Row]:
     matrices = plain.matrices
     spectrum = singular_values(matrices)
     largest = spectrum[:MOST_SINGULAR_VALUES].tolist()
+    sigma = around(largest[0], matrices)
     metrics: dict[str, dict[str, float]] = {
-        "sigma_matrix": _statistics(around(largest[0], matrices)),
-        "operator_norm": _statistics(plain.norm()),
+        "sigma_matrix": _statistics(sigma),
+        "operator_norm": _statistics(sigma if plain.conv is None else plain.norm()),
     }
     if folded is not None:
         metrics["operator_norm_folded"] = _statistics(folded.norm())

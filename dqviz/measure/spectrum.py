@@ -34,7 +34,7 @@ def largest_eigenvalue_bound(matrices: torch.Tensor, *, at_least: float = 0.0) -
     identity = torch.eye(rows, dtype=matrices.dtype)
     trial, steps, slack = at_least, _STEPS, _SLACK
     while len(matrices):
-        guess = float(_power_guesses(matrices, steps=steps).max())
+        guess = float(power_guesses(matrices, steps=steps).max())
         trial = max(trial, guess * (1 + slack))
         if trial == 0:
             break
@@ -43,7 +43,7 @@ def largest_eigenvalue_bound(matrices: torch.Tensor, *, at_least: float = 0.0) -
     return trial * (1 + 8 * (rows + 2) * rows * UNIT_ROUNDOFF)
 
 
-def _power_guesses(matrices: torch.Tensor, *, steps: int) -> torch.Tensor:
+def power_guesses(matrices: torch.Tensor, *, steps: int) -> torch.Tensor:
     """(B,) numbers at most the largest eigenvalues, up to rounding, and near them."""
     rows = matrices.shape[-1]
     if rows == 1:

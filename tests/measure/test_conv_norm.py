@@ -166,7 +166,7 @@ def test_the_eigenvalue_bound_is_above_and_near(kind):
 
 
 def test_a_poor_guess_is_raised_until_the_proof_succeeds(monkeypatch):
-    monkeypatch.setattr("dqviz.measure.spectrum._power_guesses", lambda m, steps: m[:, 0, 0])
+    monkeypatch.setattr("dqviz.measure.spectrum.power_guesses", lambda m, steps: m[:, 0, 0])
     matrices = torch.diag_embed(torch.tensor([[1.0, 3.0], [1.0, 2.0]], dtype=torch.float64))
     assert 3 <= largest_eigenvalue_bound(matrices) <= 6
 

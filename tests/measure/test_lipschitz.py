@@ -118,6 +118,14 @@ def test_the_gram_gives_the_largest_singular_value():
     assert lower <= exact <= upper <= lower * (1 + 1e-12)
 
 
+def test_a_large_gram_is_bounded_instead(monkeypatch):
+    monkeypatch.setattr("dqviz.measure.matrix_norm._MANY", 2)
+    matrices = torch.randn(3, 5, 8, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    exact = float(torch.linalg.svdvals(matrices).max())
+    lower, upper = largest_singular_value(matrices)
+    assert 0.99 * exact <= lower <= exact <= upper <= 1.01 * exact
+
+
 def test_the_linear_layer_has_the_norm_of_its_matrix():
     net = shaken(BeforeAndAfter()).requires_grad_(False)
     found = table(layer_norms(wrapped(net), (3, 6, 6)))

@@ -1,0 +1,292 @@
+"""The commands: tables for people, files for programs, and the same numbers as `run`."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from dqviz import __version__
+from dqviz.cards import shipped_ids
+from dqviz.cli import main
+from dqviz.cli.terminal import ProgressLine
+from dqviz.experiments import COLUMNS, resolve
+from dqviz.experiments.run import run
+from dqviz.specs import AttackSpec, DataSpec, ExperimentSpec, ModelSpec, QuantSpec
+
+ROOT = Path(__file__).parents[2]
+COMMANDS = ("models", "data", "train", "amplify", "lipschitz", "accuracy", "doctor")
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_help_with_examples(name, command):
+    status, out, err = command(name, "--help")
+    assert (status, err) == (0, "")
+    assert f"python -m dqviz {name}" in out
+
+
+def test_the_version_is_the_packages(command):
+    assert command("--version")[:2] == (0, f"dqviz {__version__}\n")
+
+
+def test_amplify_prints_medians_layer_by_layer(command, network, images):
+    status, out, err = command("amplify", *network, *images, "--act-bits", "4", "--controls")
+    assert (status, err) == (0, "")
+    lines = out.splitlines()
+    assert lines[0] == "wrn_10_1/tiny.safetensors"
+    assert "weights full precision, activations 4 bit" in lines
+    assert any(line.startswith("fgsm at 1/255") for line in lines)
+    assert any(line.startswith("other_image at 1/255") for line in lines)
+    header = next(line for line in lines if line.startswith("layer"))
+    assert "distance" in header
+    assert "flips" in header
+    assert sum(line.startswith("logits") for line in lines) == 4
+
+
+def test_the_rows_written_are_those_of_the_experiment(command, network, images, tmp_path, model):
+    options = ["--weight-bits", "8", "--act-bits", "4", "--attack", "bim", "--steps", "2"]
+    options += ["--eps", "0.5/255,0.00392", "--seed", "7", "--crafted-on", "full"]
+    file = tmp_path / "curve.csv"
+    status, out, err = command("amplify", *network, *images, *options, "--out", file)
+    assert (status, out) == (0, "")
+    assert str(file) in err
+    written = pd.read_csv(file)
+    assert tuple(written.columns) == COLUMNS
+    assert set(written["crafted_on"]) == {"tiny.safetensors"}
+    assert set(written["epsilon"]) == {0.5 / 255, 0.00392}
+    assert set(written["version"].astype(str)) == {__version__}
+
+
+def test_the_three_formats_hold_the_same_rows(command, network, images, tmp_path):
+    tables = {}
+    for suffix in ("csv", "json", "parquet"):
+        file = tmp_path / f"rows.{suffix}"
+        assert command("accuracy", *network, *images, "--out", file)[0] == 0
+        readers = {"csv": pd.read_csv, "json": pd.read_json, "parquet": pd.read_parquet}
+        tables[suffix] = readers[suffix](file)
+    rows = json.loads((tmp_path / "rows.json").read_text())
+    assert isinstance(rows, list)
+    assert set(rows[0]) == set(COLUMNS)
+    for table in tables.values():
+        assert list(table["value"]) == pytest.approx(list(tables["csv"]["value"]), nan_ok=True)
+        assert list(table["metric"]) == list(tables["csv"]["metric"])
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "rows.csv",
+        "rows.json",
+        "rows.parquet",
+    ]
+
+
+def test_what_is_no_number_is_null_in_json(command, network, tmp_path):
+    file = tmp_path / "norms.json"
+    assert command("lipschitz", *network, "--out", file)[0] == 0
+    rows = json.loads(file.read_text(), parse_constant=pytest.fail)
+    assert {row["epsilon"] for row in rows} == {None}
+    metrics = {row["metric"] for row in rows}
+    assert {"sigma_matrix", "operator_norm", "operator_norm_folded", "lipschitz"} <= metrics
+
+
+def test_the_command_line_asks_for_what_the_app_asks_for(images_folder, model):
+    from dqviz.cli.main import build_parser
+    from dqviz.cli.options import experiment_spec
+
+    arguments = ["amplify", "--checkpoint", model.checkpoint, "--arch", model.arch]
+    arguments += ["--classes", "4", "--mean", "0.5,0.5,0.5", "--std", "1/4,1/4,1/4"]
+    arguments += ["--data", f"parquet:{images_folder}", "--n", "8", "--seed", "3"]
+    arguments += ["--act-bits", "4", "--eps", "1/255"]
+    spec = experiment_spec("amplification", build_parser().parse_args(arguments))
+    expected = ExperimentSpec(
+        kind="amplification",
+        model=ModelSpec(
+            id="tiny.safetensors",
+            checkpoint=model.checkpoint,
+            arch=model.arch,
+            classes=4,
+            mean=(0.5, 0.5, 0.5),
+            std=(0.25, 0.25, 0.25),
+        ),
+        data=DataSpec(name=f"parquet:{images_folder}", n_samples=8, seed=3),
+        quant=QuantSpec(act_bits=4),
+        attack=AttackSpec(epsilons=(1 / 255,), seed=3),
+    )
+    assert spec == expected
+    assert resolve(spec) == resolve(expected)
+
+
+def test_accuracy_prints_intervals_in_percent(command, network, images):
+    options = ["--attack", "pgd", "--steps", "2", "--eps", "0.25/255,1/255"]
+    status, out, _ = command("accuracy", *network, *images, *options)
+    assert status == 0
+    assert out.count("robust_accuracy ") == 2
+    assert "0.25/255" in out
+    assert "8 images of parquet:" in out
+
+
+def test_details_of_lipschitz_constants_need_images(command, network, images):
+    status, out, _ = command("lipschitz", *network, *images, "--details", "--act-bits", "4")
+    assert status == 0
+    assert "measured gain" in out
+    assert "margin_over_lipschitz median" in out
+
+
+def test_listings(command, tmp_path):
+    status, out, err = command("models")
+    assert (status, err) == (0, "")
+    assert "imagenet/resnet18/IMAGENET1K_V1" in out
+    assert len(command("models", "--all")[1].splitlines()) > len(out.splitlines())
+    assert all(id in out for id in shipped_ids())
+    assert "streetdigits" in command("data")[1]
+    file = tmp_path / "networks.csv"
+    assert command("models", "--out", file)[0] == 0
+    table = pd.read_csv(file)
+    assert set(table["version"].astype(str)) == {__version__}
+    assert "imagenet/resnet18/IMAGENET1K_V1" in set(table["id"])
+
+
+def test_the_doctor_says_what_there_is(command, tmp_path):
+    status, out, _ = command("doctor")
+    assert status == 0
+    for word in ("python", "torch", "processor features", "threads", "GPU", "data folder"):
+        assert word in out
+    assert os.environ["DQVIZ_DATA"] in out
+    for id in shipped_ids():
+        assert f"network {id}" in out
+    assert command("doctor", "--out", tmp_path / "machine.json")[0] == 0
+    rows = json.loads((tmp_path / "machine.json").read_text())
+    assert {row["version"] for row in rows} == {__version__}
+
+
+def test_the_doctor_finds_a_damaged_network(monkeypatch, tmp_path, command):
+    from dqviz import cards
+
+    ids = shipped_ids()
+    if not ids:
+        pytest.skip("no network is shipped yet")
+    card = cards.load_card(ids[0])
+    stem = cards.file_stem(ids[0])
+    (tmp_path / f"{stem}.json").write_text(cards.format_card(card), encoding="utf-8")
+    (tmp_path / f"{stem}.safetensors").write_bytes(b"damaged")
+    monkeypatch.setattr(cards, "weights_folder", lambda: tmp_path)
+    line = next(line for line in command("doctor")[1].splitlines() if ids[0] in line)
+    assert "damaged" in line
+    assert line.endswith("no")
+
+
+def test_a_recipe_is_trained(command, monkeypatch, tmp_path):
+    import dqviz.defense
+
+    asked = []
+
+    def train(recipe, folder, *, progress):
+        asked.append((recipe, folder))
+        return folder / "net.safetensors"
+
+    monkeypatch.setattr(dqviz.defense, "train", train)
+    recipe = tmp_path / "recipe.toml"
+    recipe.touch()
+    status, out, _ = command("train", recipe, "--out", tmp_path / "runs")
+    assert status == 0
+    assert asked == [(recipe, tmp_path / "runs")]
+    assert "net.safetensors" in out
+
+
+class Terminal:
+    """A stream that remembers what was written."""
+
+    def __init__(self, is_terminal):
+        self.text = ""
+        self._is_terminal = is_terminal
+
+    def isatty(self):
+        return self._is_terminal
+
+    def write(self, text):
+        self.text += text
+
+    def flush(self):
+        pass
+
+
+def test_progress_is_for_terminals_only():
+    silent, shown = (ProgressLine(Terminal(there)) for there in (False, True))
+    for line in (silent, shown):
+        line(0.5, "crafting")
+        line(0.51, "a moment later")
+        line.clear()
+    assert silent._stream.text == ""
+    assert " 50 %  crafting" in shown._stream.text
+    assert "a moment later" not in shown._stream.text
+    assert shown._stream.text.endswith("\r")
+    assert "\n" not in shown._stream.text
+
+
+def test_interrupting_is_clean(monkeypatch, command, network, images, tmp_path):
+    def interrupted(*arguments, **options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("dqviz.experiments.run.run", interrupted)
+    file = tmp_path / "rows.csv"
+    assert command("accuracy", *network, *images, "--out", file) == (130, "", "interrupted\n")
+    assert not file.exists()
+
+
+def test_interrupting_a_running_command_is_clean(network, images, tmp_path):
+    told = tmp_path / "started"
+    code = (
+        "import sys, pathlib, dqviz.cli, dqviz.experiments.steps as s\n"
+        f"at = s.Steps.at\n"
+        "def said(self, fraction, text):\n"
+        "    if text == 'crafting the perturbation':\n"
+        f"        pathlib.Path({str(told)!r}).touch()\n"
+        "    at(self, fraction, text)\n"
+        "s.Steps.at = said\n"
+        "sys.exit(dqviz.cli.main(sys.argv[1:]))\n"
+    )
+    arguments = ["accuracy", *network, *images, "--attack", "pgd", "--steps", "1000000"]
+    with subprocess.Popen(
+        [sys.executable, "-c", code, *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+    ) as process:
+        while not told.exists():
+            assert process.poll() is None, process.stderr.read()
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+    assert (process.returncode, out, err) == (130, "", "interrupted\n")
+
+
+def test_the_module_runs_and_a_closed_pipe_is_no_error():
+    with subprocess.Popen(
+        [sys.executable, "-m", "dqviz", "models", "--all"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        cwd=ROOT,
+    ) as process:
+        process.stdout.close()
+        err = process.stderr.read()
+    assert (process.returncode, err) == (0, b"")
+
+
+def test_a_fault_of_the_program_is_no_bad_input(monkeypatch, network, images):
+    def broken(*arguments, **options):
+        raise KeyError("oops")
+
+    monkeypatch.setattr("dqviz.experiments.run.run", broken)
+    with pytest.raises(KeyError):
+        main(["accuracy", *network, *images])
+
+
+def test_numbers_are_those_of_the_library(command, network, images, tmp_path, model, data):
+    file = tmp_path / "rows.parquet"
+    assert command("amplify", *network, *images, "--act-bits", "4", "--out", file)[0] == 0
+    spec = ExperimentSpec(kind="amplification", model=model, data=data, quant=QuantSpec(act_bits=4))
+    expected = run(spec).table["value"]
+    assert pd.read_parquet(file)["value"].equals(expected)

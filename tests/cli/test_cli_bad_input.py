@@ -1,0 +1,145 @@
+"""Bad input: exit status 2 and one clear line, for each option of each command."""
+
+from __future__ import annotations
+
+import argparse
+
+import pytest
+
+from dqviz.cli.main import build_parser
+
+MISSING = "/nowhere/at/all"
+BAD = {
+    "--model": [("two/parts", "three parts"), ("no/such/network", "no/such/network")],
+    "--checkpoint": [(MISSING, MISSING), ("{folder}", "{folder}"), ("{text}", "{text}")],
+    "--arch": [("resnet19", "resnet19"), ("vit_b_16", "vit_b_16")],
+    "--classes": [("1", "2 or more"), ("ten", "'ten'"), ("5", "5")],
+    "--mean": [("0.5", "3 numbers"), ("a,b,c", "'a'"), ("nan,0,0", "finite")],
+    "--std": [("0.5,0.5", "3 numbers"), ("0,1,1", "positive"), ("1,,1", "''")],
+    "--data": [("mnist", "mnist"), (f"parquet:{MISSING}", MISSING), ("parquet:", "PATH")],
+    "--split": [("validation", "validation")],
+    "--n": [("0", "1 or more"), ("many", "'many'"), ("13", "13"), ("1.5", "1.5")],
+    "--seed": [("-1", "0 or more"), ("x", "'x'")],
+    "--image-size": [("4", "8 to 1024"), ("big", "'big'")],
+    "--batch-size": [("0", "1 or more")],
+    "--weight-bits": [("1", "2 to 8"), ("9", "2 to 8"), ("four", "'four'")],
+    "--act-bits": [("0", "1 to 8"), ("16", "or 32"), ("-4", "-4")],
+    "--first-bits": [("1", "2 to 8")],
+    "--last-bits": [("33", "2 to 8")],
+    "--ranges": [("median", "median")],
+    "--percentile": [("50", "above 50"), ("101", "at most 100"), ("p", "'p'")],
+    "--fold-batchnorm": [("=yes", "yes")],
+    "--estimator": [("ste", "ste")],
+    "--calibration": [("mnist", "mnist"), (f"folder:{MISSING}", MISSING)],
+    "--attack": [("cw", "cw")],
+    "--eps": [
+        ("8", "8/255"),
+        ("-1/255", "0 or more"),
+        ("1/0", "'1/0'"),
+        ("1/2/3", "'1/2/3'"),
+        ("one", "'one'"),
+        ("inf", "finite"),
+        ("1/255,", "''"),
+    ],
+    "--norm": [("l1", "l1")],
+    "--steps": [("0", "1 or more")],
+    "--alpha": [("0", "positive"), ("x", "'x'")],
+    "--restarts": [("0", "1 or more")],
+    "--random-start": [("=no", "no")],
+    "--targeted": [("=3", "3")],
+    "--crafted-on": [("nothing", "three parts"), ("no/such/network", "no/such/network")],
+    "--out": [
+        ("rows.xlsx", ".json, .csv, .parquet"),
+        ("rows", "suffix"),
+        (f"{MISSING}/rows.csv", "/nowhere/at"),
+        ("{folder}/folder.csv", "is a folder"),
+    ],
+    "--controls": [("=all", "all")],
+    "--details": [("=some", "some")],
+    "--all": [("=1", "1")],
+}
+KINDS = ("amplify", "lipschitz", "accuracy")
+LISTINGS = ("models", "data", "doctor")
+
+
+def options_of(name):
+    """The long options of a command, without --help and the negative forms."""
+    commands = next(
+        action
+        for action in build_parser()._actions
+        if isinstance(action, argparse._SubParsersAction)
+    )
+    return [
+        action.option_strings[0]
+        for action in commands.choices[name]._actions
+        if action.option_strings and "--help" not in action.option_strings
+    ]
+
+
+def cases():
+    for name in (*KINDS, *LISTINGS):
+        for option in options_of(name):
+            for value, said in BAD[option]:
+                if name == "lipschitz" and (option, value) == ("--n", "13"):
+                    continue  # it reads no images unless details are asked for
+                yield pytest.param(name, option, value, said, id=f"{name} {option} {value}")
+
+
+def assert_one_line(answer, *said):
+    status, out, err = answer
+    assert status == 2
+    assert out == ""
+    assert err.count("\n") == 1, err
+    assert err.startswith("dqviz")
+    assert ": error: " in err
+    assert "Traceback" not in err
+    for part in said:
+        assert part in err, err
+
+
+@pytest.fixture(scope="session")
+def odd_files(tmp_path_factory):
+    """A folder with a name like a file's, and a file that holds no weights."""
+    folder = tmp_path_factory.mktemp("odd")
+    (folder / "folder.csv").mkdir()
+    (folder / "text.pt").write_text("no weights")
+    return {"folder": str(folder), "text": str(folder / "text.pt")}
+
+
+@pytest.mark.parametrize(("name", "option", "value", "said"), list(cases()))
+def test_each_option_refuses_bad_values(
+    name, option, value, said, command, network, images, odd_files
+):
+    value, said = value.format(**odd_files), said.format(**odd_files)
+    given = []
+    if name in KINDS:
+        given = [*images] if option == "--model" else [*network, *images]
+        if option == "--calibration":
+            given += ["--act-bits", "4"]
+    bad = [f"{option}{value}"] if value.startswith("=") else [f"{option}={value}"]
+    assert_one_line(command(name, *given, *bad), said, f"dqviz {name}")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ([], "COMMAND"),
+        (["fly"], "fly"),
+        (["data", "--colour"], "--colour"),
+        (["amplify", "extra"], "extra"),
+        (["accuracy", "--arch", "resnet20"], "--checkpoint"),
+        (["accuracy", "--checkpoint", __file__, "--model", "a/b/c"], "not both"),
+        (["train"], "RECIPE"),
+        (["train", "recipe.toml"], "--out"),
+        (["train", MISSING, "--out", "runs"], MISSING),
+        (["train", __file__, "--out", __file__], "is a file"),
+        (["train", __file__, "--out", "runs-that-are-never-made"], "test_cli_bad_input.py"),
+    ],
+)
+def test_commands_that_make_no_sense(arguments, said, command):
+    assert_one_line(command(*arguments), said)
+
+
+def test_quantized_labels_and_networks_that_do_not_fit(command, network, images):
+    assert_one_line(command("accuracy", *network, *images, "--classes=3"), "3")
+    assert_one_line(command("amplify", *network, *images, "--n=1", "--controls"), "other_image")

@@ -45,7 +45,13 @@ def candidates(dataset: str) -> dict[str, Recipe]:
     """Every run of the search by its name."""
     base = read_recipe(HERE / f"{dataset}-resnet20-vanilla.toml")
     base = dataclasses.replace(
-        base, epochs=EPOCHS[dataset], warmup_epochs=0.75, hold_out=HOLD_OUT, defense=DefenseSpec()
+        base,
+        epochs=EPOCHS[dataset],
+        warmup_epochs=0.75,
+        hold_out=HOLD_OUT,
+        defense=DefenseSpec(),
+        weight_decay=5e-4,
+        learning_rate=0.2,
     )
     runs = {}
     for weight_decay, learning_rate in VANILLA[dataset]:

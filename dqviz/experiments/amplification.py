@@ -40,24 +40,56 @@ def measure(spec: ExperimentSpec, bench: Workbench, steps: Steps) -> Findings:
     attacked = setting.crafted(crafting)
     names = (spec.attack.name, *(CONTROLS if spec.controls else ()))
     parts = iter(measuring.split([_cost(spec, name) for _ in attacked for name in names]))
-    sqnr: list[Row] = []
     for epsilon, adversarial in attacked.items():
         for name in names:
-            images = _perturbed(setting, name, adversarial)
-            profile = _profile(setting, name, epsilon, images, next(parts), with_sqnr=not sqnr)
-            rows = profile_rows(profile)
-            sqnr = sqnr or [row for row in rows if row.metric == SQNR]
-            rows = [row for row in rows if row.metric != SQNR] + sqnr
-            prediction = failure_prediction(profile)
-            rows += accuracy_rows(setting, profile) + prediction.rows
+            rows, reason = _remembered(setting, name, epsilon, adversarial, next(parts))
             found.add(rows, attack=name, epsilon=epsilon)
-            if prediction.reason is not None and name == spec.attack.name:
-                found.notes.append(f"At {epsilon * 255:.4g}/255: {prediction.reason}.")
+            if reason is not None and name == spec.attack.name:
+                found.notes.append(f"At {epsilon * 255:.4g}/255: {reason}.")
     return found
 
 
+def _remembered(
+    setting: Setting, name: str, epsilon: float, adversarial: torch.Tensor, steps: Steps
+) -> tuple[list[Row], str | None]:
+    """The rows of one perturbation, and why failure cannot be predicted (None: it can).
+
+    They do not depend on what else was asked for, so they are kept for the next experiment.
+    """
+    spec, bench = setting.spec, setting.bench
+    attack = dataclasses.replace(spec.attack, epsilons=(epsilon,))
+    clean = (setting.subject.key, setting.images_spec, spec.batch_size)
+    key = (clean, setting.source.key, attack, name, _follows_flips(spec, name))
+
+    def compute() -> tuple[list[Row], str | None]:
+        images = _perturbed(setting, name, adversarial)
+        profile = _profile(
+            setting, name, epsilon, images, steps, with_sqnr=clean not in bench.sqnr_rows
+        )
+        rows = profile_rows(profile)
+        bench.sqnr_rows.get(clean, lambda: [row for row in rows if row.metric == SQNR])
+        prediction = failure_prediction(profile)
+        rows = [row for row in rows if row.metric != SQNR]
+        return rows + accuracy_rows(setting, profile) + prediction.rows, prediction.reason
+
+    rows, reason = bench.profile_rows.get(key, compute)
+    return rows + bench.sqnr_rows.get(clean, lambda: _sqnr_rows(setting, steps)), reason
+
+
+def _sqnr_rows(setting: Setting, steps: Steps) -> list[Row]:
+    """The rows that need the network at full precision and no perturbation."""
+    clean = setting.data.images
+    name, epsilon = setting.spec.attack.name, 0.0
+    profile = _profile(setting, name, epsilon, clean, steps, with_sqnr=True, follow_flips=False)
+    return [row for row in profile_rows(profile) if row.metric == SQNR]
+
+
+def _follows_flips(spec: ExperimentSpec, name: str) -> bool:
+    return spec.details and name not in CONTROLS and spec.quant.act_bits < FULL_PRECISION
+
+
 def _cost(spec: ExperimentSpec, name: str) -> float:
-    return 10.0 if spec.details and name == spec.attack.name else 1.0
+    return 10.0 if _follows_flips(spec, name) else 1.0
 
 
 def _perturbed(setting: Setting, name: str, adversarial: torch.Tensor) -> torch.Tensor:
@@ -76,9 +108,11 @@ def _profile(
     steps: Steps,
     *,
     with_sqnr: bool,
+    follow_flips: bool | None = None,
 ) -> Profile:
     spec = setting.spec
-    follow_flips = spec.details and name not in CONTROLS and spec.quant.act_bits < FULL_PRECISION
+    if follow_flips is None:
+        follow_flips = _follows_flips(spec, name)
     crafting, measuring = steps.split([4 if follow_flips else 0, 6])
     return measure_profile(
         setting.subject.network,

@@ -40,6 +40,9 @@ class Memo(Generic[T]):
         self._let_go()
         return value
 
+    def __contains__(self, key: Hashable) -> bool:
+        return key in self._values
+
     def _let_go(self) -> None:
         while len(self._values) > self._max_entries or self._is_too_large():
             self._values.popitem(last=False)

@@ -18,6 +18,7 @@ from dqviz.attacks import craft
 from dqviz.data import DataError, ImageData, load_data
 from dqviz.data.loading import open_source
 from dqviz.measure.accuracy import correctness
+from dqviz.measure.rows import Row
 from dqviz.models import ModelError, model_info, resolve_model
 from dqviz.quantize import Histogram, collect_histograms, from_json, quantize_model
 from dqviz.specs import FULL_PRECISION, AttackSpec, Craft, DataSpec, ModelSpec
@@ -71,6 +72,8 @@ class Workbench:
         self._crafted: Memo[dict[float, torch.Tensor]] = Memo(
             max_entries=64, max_bytes=CRAFTED_BYTES, size=_crafted_bytes
         )
+        self.profile_rows: Memo[tuple[list[Row], str | None]] = Memo(max_entries=256)
+        self.sqnr_rows: Memo[list[Row]] = Memo(max_entries=64)
 
     def sized(self, data: DataSpec, model: ModelSpec) -> DataSpec:
         """The same images at the size that a network was made for, unless another one is asked."""

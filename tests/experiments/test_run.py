@@ -94,6 +94,20 @@ def test_what_is_remembered_gives_the_numbers_of_a_fresh_start(model, data):
         assert table.equals(fresh) == (bits == 3)
 
 
+def test_rows_do_not_depend_on_what_else_is_asked_for(model, data):
+    bench = Workbench()
+    attack = AttackSpec(name="pgd", steps=2, epsilons=(1 / 255, 2 / 255), seed=4)
+    one = dataclasses.replace(attack, epsilons=(2 / 255,))
+    coarse = spec("amplification", model, data, quant=QuantSpec(act_bits=4))
+    alone = run(dataclasses.replace(coarse, attack=one), bench=bench).table
+    bench.sqnr_rows = type(bench.sqnr_rows)(max_entries=1)  # as if they had been let go
+    both = run(dataclasses.replace(coarse, attack=attack, controls=True), bench=bench).table
+    chosen = both[(both["attack"] == "pgd") & (both["epsilon"] == 2 / 255)]
+    assert chosen.reset_index(drop=True).equals(alone)
+    fresh = run(dataclasses.replace(coarse, attack=attack, controls=True), bench=Workbench())
+    assert both.equals(fresh.table)
+
+
 def test_controls_are_matched_to_the_attack(model, data):
     epsilons = (0.5 / 255, 2 / 255)
     attack = AttackSpec(epsilons=epsilons, seed=5)

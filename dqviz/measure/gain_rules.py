@@ -8,10 +8,8 @@ knows their norms.
 
 from __future__ import annotations
 
-import dataclasses
 import math
 import operator
-from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -20,8 +18,12 @@ from torch.nn import functional as F
 from torchvision.ops import stochastic_depth
 
 from dqviz.measure.folded import channel_gains
+from dqviz.measure.operation import NoBound, Operation, Rule, Rules
 from dqviz.models.normalize import Normalize
 from dqviz.models.resnet import PadShortcut
+
+RULES = Rules()
+rule = RULES.register
 
 SILU = 1.0999
 """Above the largest slope of x sigmoid(x), 1.09984 at x = 2.3994 (Elfwing et al., 1702.03118)."""
@@ -29,97 +31,6 @@ SILU = 1.0999
 GELU = 1.1290
 """Above the largest slope of x Phi(x): Phi(x) + x phi(x) at x = sqrt(2), 0.5 (1 + erf(1)) +
 exp(-1) / sqrt(pi) = 1.12890; and above that of its tanh approximation, 1.128993."""
-
-
-class NoBound(Exception):
-    """There is no finite bound, or none is known; the message is the reason."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Operation:
-    """One node of the graph.
-
-    `gains` holds the Lipschitz constant of every node that depends on the input; a node that is not
-    among them is a constant. `shapes` holds the shapes of tensors, batch dimension included.
-    """
-
-    traced: fx.GraphModule
-    node: fx.Node
-    gains: dict[fx.Node, float]
-    shapes: dict[fx.Node, tuple[int, ...]]
-
-    @property
-    def operands(self) -> list[float]:
-        """The constants of the operands that depend on the input, in order, repeats included."""
-        found: list[float] = []
-
-        def note(node: fx.Node) -> fx.Node:
-            if node in self.gains:
-                found.append(self.gains[node])
-            return node
-
-        fx.node.map_arg((self.node.args, self.node.kwargs), note)
-        return found
-
-    @property
-    def source(self) -> float:
-        """The constant of the only operand that depends on the input."""
-        if len(self.operands) != 1:
-            raise NoBound(f"{self.name} of {len(self.operands)} activations has no rule")
-        return self.operands[0]
-
-    @property
-    def module(self) -> nn.Module:
-        """The module that is called."""
-        return self.traced.get_submodule(str(self.node.target))
-
-    @property
-    def name(self) -> str:
-        """What people call it."""
-        if self.node.op == "call_module":
-            return f"{type(self.module).__name__} ({str(self.node.target).removeprefix('net.')})"
-        return getattr(self.node.target, "__name__", str(self.node.target))
-
-    @property
-    def input_size(self) -> tuple[int, int]:
-        """Height and width of the first operand."""
-        source = self.node.args[0]
-        assert isinstance(source, fx.Node)
-        height, width = self.shapes[source][-2:]
-        return height, width
-
-    def argument(self, position: int, name: str, default: Any = None) -> Any:
-        """An argument by its place or its name."""
-        if len(self.node.args) > position:
-            return self.node.args[position]
-        return self.node.kwargs.get(name, default)
-
-
-Rule = Callable[[Operation], float]
-
-
-class Rules(dict[Any, Rule]):
-    """Rules by the module's type, the function, or the name of a tensor's method."""
-
-    def register(self, *operations: Any) -> Callable[[Rule], Rule]:
-        """Register a rule for operations that have none yet.
-
-        Raises:
-            ValueError: if one has.
-        """
-
-        def add(function: Rule) -> Rule:
-            for operation in operations:
-                if operation in self:
-                    raise ValueError(f"{operation} already has a rule")
-                self[operation] = function
-            return function
-
-        return add
-
-
-RULES = Rules()
-rule = RULES.register
 
 
 def scaled(factor: float) -> Rule:

@@ -20,9 +20,10 @@ from dqviz.measure.distances import norms
 from dqviz.measure.errors import MeasureError
 from dqviz.measure.failure import margin
 from dqviz.measure.folded import folded_map, linear_map
-from dqviz.measure.gain_rules import RULES, NoBound, Operation
+from dqviz.measure.gain_rules import RULES
 from dqviz.measure.jacobian import jacobian_norms
 from dqviz.measure.lipschitz import graph_of
+from dqviz.measure.operation import NoBound, Operation
 from dqviz.measure.pooling_rules import POOLING_RULES
 from dqviz.measure.rows import NETWORK, Row, summary_rows
 from dqviz.measure.shapes import node_shapes

@@ -83,9 +83,10 @@ def phases(conv: Convolution) -> torch.Tensor:
 def _grid(conv: Convolution, size: Pair) -> Pair:
     """The periodic grid's length in units of the stride, in each dimension.
 
-    With P zeros before, the outputs read positions -P to `last`, and the input fills 0 to H - 1 of
-    them. Position -1 is N - 1 around the corner: N >= H + P makes it padding; N > last keeps the
-    rest from going around; N > (outputs - 1) * stride keeps the outputs apart.
+    With P zeros before, the outputs read positions -P to `last`, and the input fills 0 to H - 1
+    (`used` of them: what lies beyond `last` is never read and may be left out). Position -1 is
+    N - 1 around the corner: N >= used + P makes it padding; N > last keeps the rest from going
+    around; N > (outputs - 1) * stride keeps the outputs apart.
     """
     lengths = []
     for i, outputs in enumerate(conv.output_size(size)):

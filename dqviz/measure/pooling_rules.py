@@ -10,7 +10,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from dqviz.measure.gain_rules import NoBound, Operation, Rules
+from dqviz.measure.operation import NoBound, Operation, Rules
 
 Line = Callable[[torch.Tensor], torch.Tensor]
 

@@ -7,10 +7,11 @@ from hypothesis import strategies as st
 from torch import nn
 from torch.nn import functional as F
 
-from dqviz.measure.gain_rules import GELU, RULES, SILU, Rules
+from dqviz.measure.gain_rules import GELU, RULES, SILU
 from dqviz.measure.jacobian import jacobian_norms
 from dqviz.measure.lipschitz import layer_norms
 from dqviz.measure.network_bounds import network_lipschitz, upper_bound
+from dqviz.measure.operation import Rules
 from dqviz.measure.pooling_rules import max_pool_gain, most_windows
 from dqviz.models import Classifier
 from dqviz.quantize import quantize_model

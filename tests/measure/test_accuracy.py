@@ -75,8 +75,8 @@ def vectors(both, only_a, only_b, neither):
     return torch.tensor(a), torch.tensor(b)
 
 
-# Newcombe, Stat. Med. 17 (1998) 2635-2650, method 10; the third is the airway example of Fagerland,
-# Lydersen and Laake, BMC Med. Res. Methodol. 14 (2014) 133, where the correlation is corrected to 0.
+# Newcombe, Stat. Med. 17 (1998) 2635-2650, method 10. The third is the airway example of Fagerland,
+# Lydersen and Laake, BMC Med. Res. Methodol. 14 (2014) 133: there the correlation is set to 0.
 @pytest.mark.parametrize(
     ("table", "low", "high"),
     [

@@ -4,13 +4,14 @@ from pathlib import Path
 
 import streamlit as st
 
-from dqviz.ui import errors, jobs, links, sidebar
+from dqviz.ui import controls, errors, jobs, links, sidebar
 
-PAGES = Path(__file__).parent / "pages"
+HERE = Path(__file__).parent
+PAGES = HERE / "pages"
 
 st.set_page_config(
     page_title="dqviz",
-    page_icon=Path(__file__).parent / "docs" / "images" / "icon.png",  # a named icon is downloaded
+    page_icon=HERE / "docs" / "images" / "icon.png",  # a named icon would be downloaded
     layout="wide",
     initial_sidebar_state=360,
 )
@@ -25,6 +26,8 @@ page = st.navigation(
     position="top",
 )
 jobs.engine()
-with links.ignored_shown(), errors.shown():
-    sidebar.draw()
-    page.run()
+with links.ignored_shown():
+    sliders = sidebar.draw()
+    with errors.shown():
+        page.run()
+    controls.finish(sliders)

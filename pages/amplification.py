@@ -5,64 +5,75 @@ import streamlit as st
 from dqviz import charts
 from dqviz.charts import claims
 from dqviz.ui import controls, jobs, requests, session, show
+from dqviz.ui.settings import Settings
 
+session.begin(__file__)
 MEASURES = {
     "Distance": "relative_distance",
     "Centred": "relative_distance_centred",
     "Amplification": "amplification",
 }
 ELEMENTS = {"All elements": "all", "At zero": "zero", "Inside": "inside", "Clipped": "clipped"}
+SAID = {
+    "Growth": [claims.dq_against_vanilla, claims.quantized_against_full],
+    "Quantizer": [claims.quantizer_enlarges],
+    "Flips": [claims.flips_effect],
+    "Failure": [claims.failure_predicted, claims.accuracy_difference],
+}
 
-settings = session.settings(__file__)
-epsilon = settings.epsilon
 st.title("Amplification", anchor=False)
-controls.need_networks(settings)
 tab, place = controls.tabs(("Growth", "Bit-widths", "Quantizer", "Flips", "Failure"))
 with place, st.container(horizontal=True, vertical_alignment="center", key="choices"):
     if tab == "Growth":
         metric = MEASURES[controls.pick("Measure", tuple(MEASURES), key="metric")]
         others = st.toggle("Controls of equal size", key="controls", bind="query-params")
-        specs = requests.amplification(settings, controls=others)
-        draw = {"growth": lambda: charts.distance_by_layer(view.at(epsilon), metric=metric)}
-        say = [claims.dq_against_vanilla, claims.quantized_against_full]
-        say += [claims.attack_against_controls] if others else []
-        content = (epsilon, metric)
-    elif tab == "Bit-widths":
-        network = controls.pick("Network", settings.networks, key="of")
+        chosen = (metric, others)
+    elif tab == "Bit-widths" and session.networks():
+        network = controls.pick("Network", session.networks(), key="of")
         weights = controls.pick("Bits of", ("Activations", "Weights"), key="by") == "Weights"
-        by = "weight_bits" if weights else "act_bits"
-        specs = requests.heat_map(settings, network, weights=weights)
-        draw = {"heat": lambda: charts.bits_heatmap(view.at(epsilon), by=by)}
-        say = []
-        content = (epsilon, by)
+        chosen = (network, weights)
     elif tab == "Quantizer":
         elements = ELEMENTS[controls.pick("Elements", tuple(ELEMENTS), key="elements")]
         norm = controls.pick("Norm", ("L2", "L1"), key="norm").lower()
-        kind = {"elements": elements, "norm": norm}
+        chosen = (elements, norm)
+    else:
+        chosen = ()
+
+
+def draw(settings: Settings) -> None:
+    at = settings.epsilon
+    if tab == "Growth":
+        specs = requests.amplification(settings, controls=others)
+        pictures = {"growth": lambda: charts.distance_by_layer(view.at(at), metric=metric)}
+    elif tab == "Bit-widths":
+        by = "weight_bits" if weights else "act_bits"
+        specs = requests.heat_map(settings, network, weights=weights)
+        pictures = {"heat": lambda: charts.bits_heatmap(view.at(at), by=by)}
+    elif tab == "Quantizer":
         specs = requests.amplification(settings)
-        draw = {
-            "quantizer": lambda: charts.quantizer_view(view.at(epsilon), **kind),
-            "sqnr": lambda: charts.sqnr(view.at(epsilon)),
-            "linear": lambda: charts.linear_gain(view.at(epsilon)),
+        seen = {"elements": elements, "norm": norm}
+        pictures = {
+            "quantizer": lambda: charts.quantizer_view(view.at(at), **seen),
+            "sqnr": lambda: charts.sqnr(view.at(at)),
+            "linear": lambda: charts.linear_gain(view.at(at)),
         }
-        say = [claims.quantizer_enlarges]
-        content = (epsilon, elements, norm)
     elif tab == "Flips":
         specs = requests.amplification(settings, details=True)
-        draw = {"flips": lambda: charts.flips(view.at(epsilon))}
-        say = [claims.flips_effect]
-        content = (epsilon,)
+        pictures = {"flips": lambda: charts.flips(view.at(at))}
     else:
         specs = requests.amplification(settings)
-        draw = {
-            "failure": lambda: charts.failure_prediction(view.at(epsilon)),
-            "failing": lambda: charts.failure_by_layer(view.at(epsilon)),
-            "accuracy": lambda: charts.accuracy_bars(view.at(epsilon)),
+        pictures = {
+            "failure": lambda: charts.failure_prediction(view.at(at)),
+            "failing": lambda: charts.failure_by_layer(view.at(at)),
+            "accuracy": lambda: charts.accuracy_bars(view.at(at)),
         }
-        say = [claims.failure_predicted, claims.accuracy_difference]
-        content = (epsilon,)
-with place:
     view = jobs.run(specs, view=tab)
-    show.charts(view, draw, content=content)
-    show.claims(tab, view, *say, table=lambda: view.at(epsilon), content=content)
+    show.charts(view, pictures, content=(at, *chosen))
+    said = [claims.attack_against_controls] if True in chosen[1:] and tab == "Growth" else []
+    said = SAID.get(tab, []) + said
+    show.claims(tab, view, *said, table=lambda: view.at(at), content=(at, *chosen))
     show.notes(view)
+
+
+with place:
+    controls.charts(draw)

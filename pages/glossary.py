@@ -5,7 +5,7 @@ import streamlit as st
 from dqviz.ui import session
 from dqviz.ui.glossary import GLOSSARY
 
-session.settings(__file__)
+session.begin(__file__)
 st.title("Glossary", anchor=False)
 for term in GLOSSARY:
     with st.container(border=True, gap="xsmall"):

@@ -2,35 +2,35 @@
 
 import streamlit as st
 
-from dqviz.charts import (
-    batchnorm_effect,
-    claims,
-    gain_against_bound,
-    layer_constants,
-    network_bounds,
-    singular_values,
-)
+from dqviz import charts
+from dqviz.charts import claims
 from dqviz.ui import controls, jobs, requests, session, show
+from dqviz.ui.settings import Settings
 
-settings = session.settings(__file__)
-epsilon = settings.epsilon
+session.begin(__file__)
 st.title("Lipschitz constants", anchor=False)
-controls.need_networks(settings)
 tab, place = controls.tabs(("Layers", "Network", "Singular values", "Measured gain"))
-with place:
+
+
+def draw(settings: Settings) -> None:
     view = jobs.run(requests.lipschitz(settings), view="lipschitz")
     if tab == "Layers":
-        show.chart("constants", view, lambda: layer_constants(view.table))
+        show.chart("constants", view, lambda: charts.layer_constants(view.table))
+        show.chart("batchnorm", view, lambda: charts.batchnorm_effect(view.table))
         show.claims(tab, view, claims.folded_norms, table=lambda: view.table)
-        show.chart("batchnorm", view, lambda: batchnorm_effect(view.table))
     elif tab == "Network":
-        show.chart("bounds", view, lambda: network_bounds(view.table))
+        show.chart("bounds", view, lambda: charts.network_bounds(view.table))
         show.claims(tab, view, claims.margins, table=lambda: view.table)
     elif tab == "Measured gain":
-        draw = {"gain": lambda: gain_against_bound(view.at(epsilon))}
-        show.charts(view, draw, content=(epsilon,))
+        picture = {"gain": lambda: charts.gain_against_bound(view.at(settings.epsilon))}
+        show.charts(view, picture, content=(settings.epsilon,))
     elif view.results:
         rows = view.table[view.table["metric"] == "singular_value"].sort_values("depth")
         layer = st.selectbox("Layer", rows["layer"].unique(), key="layer", bind="query-params")
-        show.chart("spectrum", view, lambda: singular_values(view.table, layer), content=(layer,))
+        picture = {"spectrum": lambda: charts.singular_values(view.table, layer)}
+        show.charts(view, picture, content=(layer,))
     show.notes(view)
+
+
+with place:
+    controls.charts(draw)

@@ -4,32 +4,35 @@ import streamlit as st
 
 from dqviz import charts
 from dqviz.ui import controls, jobs, links, playground, requests, session, show, upload
-from dqviz.ui.settings import whole
+from dqviz.ui.settings import SAMPLES, Settings, whole
 
-settings = session.settings(__file__)
-last = settings.n_samples - 1
-links.check({"sample": whole("image", 0, last)})
+session.begin(__file__)
+
+
+LAST = SAMPLES[-1] - 1
+links.check({"sample": whole("image", 0, LAST)})
 st.title("Playground", anchor=False)
-controls.need_networks(settings)
 left, right = st.columns([1, 2])
 with left:
     sample = st.number_input(
-        f"Image of the data set (0 to {last})", 0, last, key="sample", bind="query-params"
+        f"Image of the data set (0 to {LAST})", 0, LAST, key="sample", bind="query-params"
     )
 with right:
     image = upload.image_form()
 
-chosen = tuple(st.session_state.get("maps", ()))
-asked = requests.playground(settings, sample=sample, layers=chosen, image=image)
-view = jobs.run(asked, view="playground")
-if view.results:
+
+def draw(settings: Settings) -> None:
+    chosen = tuple(st.session_state.get("maps", ()))
+    asked = requests.playground(settings, sample=sample, layers=chosen, image=image)
+    view = jobs.run(asked, view="playground")
+    if not view.results:
+        return
     named = playground.names(view)
     shown = controls.pick("Perturbation made for", tuple(named), key="for")
     arrays = [named[shown].arrays[key] for key in ("clean", "perturbation", "adversarial")]
-    draw = {"image": lambda: charts.image_triplet(*arrays, height=400)}
-    show.charts(view, draw, content=(shown,))
-show.chart("probabilities", view, lambda: charts.probabilities(view.table))
-if view.results:
+    triplet = {"image": lambda: charts.image_triplet(*arrays, height=400)}
+    show.charts(view, triplet, content=(shown,))
+    show.chart("probabilities", view, lambda: charts.probabilities(view.table))
     layers = playground.layers(view)
     st.multiselect(
         "Layers shown",
@@ -42,4 +45,7 @@ if view.results:
     if tuple(st.session_state["maps"]) != chosen:
         st.rerun()
     show.chart("noise", view, lambda: charts.noise_maps(playground.pictures(view)))
-show.notes(view)
+    show.notes(view)
+
+
+controls.charts(draw)

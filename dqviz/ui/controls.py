@@ -1,21 +1,68 @@
-"""Controls that belong to one page, bound to the address bar like the sidebar's."""
+"""The part of a page that follows the sliders, and the controls that belong to one page.
+
+A slider moved has only that part drawn again: `app.py` draws the sliders and the part in one
+fragment, which Streamlit runs without the rest. So a page says what follows (`charts`), and
+`finish`, called after it, draws it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
+from typing import NamedTuple
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
-from dqviz.ui import links
+from dqviz.ui import errors, links, session
 from dqviz.ui.settings import Settings, choice
 
+_PART = "_part"
 
-def need_networks(settings: Settings) -> None:
-    """Stops the page, and says why, where no network is chosen."""
-    if not settings.networks:
-        st.info("Choose at least one network in the sidebar.", icon=":material/arrow_back:")
-        st.stop()
+
+class _Part(NamedTuple):
+    """What follows the sliders: where on the page, and how it is drawn."""
+
+    place: DeltaGenerator
+    draw: Callable[[Settings], None]
+
+
+def charts(draw: Callable[[Settings], None]) -> None:
+    """Leaves a place for what follows the sliders; `draw` fills it when the page is done."""
+    st.session_state[_PART] = _Part(st.container(), draw)
+
+
+def finish(sliders: Callable[[], None]) -> None:
+    """Draws the sliders, and what the page has left to be drawn with them."""
+    part: _Part | None = st.session_state.pop(_PART, None)
+    if part is None:
+        sliders()
+        return
+
+    runs = itertools.count()
+
+    @st.fragment
+    def together() -> None:
+        if next(runs) == 0:
+            sliders()
+            _follow(part)
+            return
+        try:  # a slider was moved: its value is known already, and the chart is what is waited for
+            _follow(part)
+        finally:
+            sliders()
+
+    together()
+
+
+def _follow(part: _Part) -> None:
+    with part.place, errors.shown():
+        settings = session.settings()
+        if settings.networks:
+            part.draw(settings)
+        else:
+            st.info("Choose at least one network in the sidebar.", icon=":material/arrow_back:")
 
 
 def tabs(labels: Sequence[str]) -> tuple[str, AbstractContextManager[object]]:

@@ -14,16 +14,18 @@ from dqviz.specs import (
     QuantSpec,
 )
 from dqviz.ui.choices import resolve_data
-from dqviz.ui.settings import CRAFTED, EPSILONS, Settings
+from dqviz.ui.settings import CRAFTED, EPSILONS, SAMPLES, Settings
 
 HEAT_BITS = (FULL_PRECISION, 8, 6, 5, 4, 3, 2)
 """The bit-widths that the heat map shows."""
 
 
-def data_spec(settings: Settings) -> DataSpec:
-    """The images that the sidebar names."""
+def data_spec(settings: Settings, n_samples: int | None = None) -> DataSpec:
+    """The images that the sidebar names, as many as it says or as asked for."""
     return DataSpec(
-        name=resolve_data(settings.data), n_samples=settings.n_samples, seed=settings.seed
+        name=resolve_data(settings.data),
+        n_samples=n_samples or settings.n_samples,
+        seed=settings.seed,
     )
 
 
@@ -125,12 +127,15 @@ def lipschitz(settings: Settings) -> list[ExperimentSpec]:
 def playground(
     settings: Settings, *, sample: int, layers: tuple[str, ...], image: Path | None
 ) -> list[ExperimentSpec]:
-    """One image through each network compared, at the sidebar's bits and at full precision."""
+    """One image through each network compared, at the sidebar's bits and at full precision.
+
+    `sample` counts through the most images that the sidebar offers, however many it says.
+    """
     return [
         ExperimentSpec(
             kind="playground",
             model=settings.model(name),
-            data=data_spec(settings),
+            data=data_spec(settings, SAMPLES[-1]),
             quant=quant_spec(settings, weight_bits, act_bits),
             attack=attack_spec(settings, one=True),
             crafted_on=_craft(settings),

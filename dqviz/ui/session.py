@@ -10,7 +10,6 @@ from dqviz.specs import ModelSpec
 from dqviz.ui.settings import Settings
 
 _UPLOADS = "_uploads"
-_SETTINGS = "_settings"
 
 
 def uploads() -> dict[str, ModelSpec]:
@@ -19,21 +18,39 @@ def uploads() -> dict[str, ModelSpec]:
     return found
 
 
-def keep(settings: Settings) -> None:
-    """Remembers the sidebar's state for the page that is drawn next."""
-    st.session_state[_SETTINGS] = settings
+def networks() -> tuple[str, ...]:
+    """The networks compared, by name."""
+    return tuple(st.session_state["net"])
 
 
-def settings(page_file: str) -> Settings:
-    """What the sidebar says in this run. A page passes its `__file__`.
+def settings() -> Settings:
+    """What the sidebar says at this moment, read from its widgets' state."""
+    state = st.session_state
+    return Settings(
+        networks=networks(),
+        data=state["data"],
+        n_samples=state["n"],
+        weight_bits=state["wbits"],
+        act_bits=state["abits"],
+        attack=state["attack"],
+        epsilon=state["eps"] / 255,
+        seed=state["seed"],
+        steps=state["steps"],
+        ranges=state["ranges"],
+        estimator=state["ste"],
+        crafted=state["crafted"],
+        uploads=tuple(uploads().items()),
+    )
+
+
+def begin(page_file: str) -> None:
+    """The first line of every page, which passes its `__file__`: has `app.py` run, if it has not.
 
     Where a link to a page is the first thing that a fresh server is asked for, Streamlit runs that
     file of `pages/` by itself, since nothing has called `st.navigation` yet. Calling it makes
     Streamlit forget that folder for good, and the next run begins with `app.py`.
     """
-    if _SETTINGS not in st.session_state:
+    if "net" not in st.session_state:
         pages = sorted(Path(page_file).parent.glob("*.py"))
         st.navigation([st.Page(page) for page in pages], position="hidden")
         st.rerun()
-    current: Settings = st.session_state[_SETTINGS]
-    return current

@@ -1,4 +1,7 @@
-"""A chart on the page: figure, how to read it, its formula, its data, and both to take away."""
+"""A chart on the page: figure, how to read it, what it says; formula and data a click away.
+
+Every element costs time in the browser each time a slider is moved, so there are few of them.
+"""
 
 from __future__ import annotations
 
@@ -17,40 +20,25 @@ CONFIG = {
     "displaylogo": False,
     "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d", "zoomIn2d", "zoomOut2d"],
 }
-STORY = {
-    "Quantization": "rounds weights and activations to a few levels, so that a network fits into "
-    "small integers and small devices.",
-    "An adversarial perturbation": "changes each pixel by next to nothing, chosen so that the "
-    "network errs.",
-    "Amplification": "is what happens in between: the error grows from layer to layer, and "
-    "rounding can enlarge it.",
-}
-"""What the first page says in three breaths."""
+LARGE = {"font_size": 15, "legend_font_size": 15, "hoverlabel_font_size": 15}
+"""Text sizes in pixels that can be read from the back of a lecture hall."""
 
-LINKS = {
-    "playground": "See the noise in one image",
-    "amplification": "Follow it layer by layer",
-    "lipschitz": "Ask how much it can grow",
-    "glossary": "Look up a word",
-}
-SHIPPED = (
-    "Computed with the settings that the app starts with when this version was made. "
-    "Your own numbers replace it as soon as they are there."
-)
+STEADY = frozenset({"growth"})
+"""Charts that sliders move again and again: their margins are fixed, so that the plot stays where
+it is and the browser need not measure it anew."""
+MARGIN = {"l": 92, "r": 24, "t": 40, "b": 124}
+
 MOST_CLAIMS = 4
-_KINDS = {
+KINDS = {
     "supports": "check",
     "contradicts": "close",
     "undecided": "question_mark",
     "info": "chevron_right",
 }
-_KINDS_SAID = (
-    ":material/check: agrees with what the authors of Defensive Quantization claim, "
-    ":material/close: speaks against it; for these images and networks only."
+KINDS_SAID = (
+    ":small[:material/check: agrees with what the authors of Defensive Quantization claim, "
+    ":material/close: speaks against it; for these images and networks only.]"
 )
-_LARGE = {"font_size": 15, "legend_font_size": 15, "hoverlabel_font_size": 15}
-"""Text sizes in pixels that can be read from the back of a lecture hall."""
-
 _STALE_STYLE = "<style>.st-key-chart_{key} {{opacity: 0.4}}</style>"
 
 
@@ -69,9 +57,15 @@ def chart(
         drawn = _drawn(key, (*view.keys, *content), draw)
     except ChartError as error:
         reason = str(error).partition(";")[0].rstrip(".")
-        st.info(f"Nothing to draw here: {reason}.", icon=":material/info:")
+        st.info(f"Nothing to draw here: {links.plain(reason)}.", icon=":material/info:")
         return
-    frame(key, drawn, stale=view.stale)
+    with st.container(key=f"chart_{key}", gap="xsmall"):
+        if view.stale:
+            st.html(_STALE_STYLE.format(key=key))
+        st.subheader(drawn.title, anchor=False)
+        st.plotly_chart(drawn.figure, key=f"figure_{key}", alt=drawn.alt, config=CONFIG)
+        st.caption(drawn.how_to_read)
+        _more(key, drawn)
 
 
 def charts(
@@ -82,51 +76,42 @@ def charts(
         chart(key, view, draw, content=content)
 
 
-@st.cache_resource(max_entries=256, show_spinner=False)
+@st.cache_resource(max_entries=128, show_spinner=False)
 def _drawn(key: str, content: tuple[Hashable, ...], _draw: Callable[[], Chart]) -> Chart:
     drawn = _draw()
-    drawn.figure.update_layout(**_LARGE)
-    drawn.figure.update_xaxes(tickfont_size=14, title_font_size=16)
-    drawn.figure.update_yaxes(tickfont_size=14, title_font_size=16)
+    axis = {"tickfont_size": 14, "title_font_size": 16}
+    if key in STEADY:
+        axis["automargin"] = False
+        drawn.figure.update_layout(margin=MARGIN)
+    drawn.figure.update_layout(**LARGE)
+    drawn.figure.update_xaxes(**axis)
+    drawn.figure.update_yaxes(**axis)
     return drawn
 
 
-def frame(key: str, drawn: Chart, *, stale: bool = False) -> None:
-    """A drawn chart with its sentence, its formula, its data and a file of them."""
-    with st.container(key=f"chart_{key}", gap="xsmall"):
-        if stale:
-            st.html(_STALE_STYLE.format(key=key))
-        st.subheader(drawn.title, anchor=False)
-        st.plotly_chart(drawn.figure, key=f"figure_{key}", alt=drawn.alt, config=CONFIG)
-        st.caption(drawn.how_to_read)
-        _extras(key, drawn)
-
-
-def _extras(key: str, drawn: Chart) -> None:
-    """Formula and data, each a click away; the data are only sent once they are wanted."""
-    with st.container(horizontal=True, gap="small", key=f"extras_{key}"):
-        with st.popover("Formula", icon=":material/function:", type="tertiary"):
-            st.latex(drawn.formula)
-        data = st.popover(
-            "Data",
-            icon=":material/table:",
-            type="tertiary",
-            key=f"data_{key}",
-            on_change="rerun",
-        )
+def _more(key: str, drawn: Chart) -> None:
+    """The formula, the data and a file of them, which are sent once somebody wants them."""
+    more = st.popover(
+        "Formula and data",
+        icon=":material/table_chart:",
+        type="tertiary",
+        key=f"more_{key}",
+        on_change="rerun",
+    )
+    if not more.open:
+        return
+    with more:
+        st.latex(drawn.formula)
+        st.dataframe(drawn.table, hide_index=True, height=280)
         st.download_button(
-            "CSV",
-            lambda: export(drawn),
+            "Download as CSV",
+            export(drawn),
             file_name=f"dqviz-{__version__}-{drawn.file_name}",
             mime="text/csv",
             key=f"csv_{key}",
             on_click="ignore",
             icon=":material/download:",
-            type="tertiary",
         )
-    if data.open:
-        with data:
-            st.dataframe(drawn.table, hide_index=True)
 
 
 def export(drawn: Chart) -> str:
@@ -137,7 +122,7 @@ def export(drawn: Chart) -> str:
 def notes(view: View) -> None:
     """What a reader needs to know of the results, in small print."""
     if view.notes:
-        st.caption(" ".join(view.notes))
+        st.caption(links.plain(" ".join(view.notes)))
 
 
 def claims(
@@ -151,14 +136,14 @@ def claims(
 
     Nothing is said of a stale picture.
     """
-    if not view.results or view.stale:
+    if not view.results or view.stale or not makers:
         return
     found = _stated(key, (*view.keys, *content), makers, table)
-    with st.container(key=f"claims_{key}", gap="xsmall"):
-        for claim in found:
-            st.markdown(f":material/{_KINDS[claim.kind]}: {links.plain(claim.text)}")
-        if {claim.kind for claim in found} & {"supports", "contradicts"}:
-            st.caption(_KINDS_SAID)
+    lines = [f":material/{KINDS[claim.kind]}: {links.plain(claim.text)}" for claim in found]
+    if {claim.kind for claim in found} & {"supports", "contradicts"}:
+        lines.append(KINDS_SAID)
+    with st.container(key=f"claims_{key}"):
+        st.markdown("\n\n".join(lines))
 
 
 @st.cache_resource(max_entries=256, show_spinner=False)

@@ -2,37 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import shutil
-import socket
-import subprocess
-import sys
-from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from tests.browser.serving import FLAGS, HOW, ROOT, find_browser, running_server
+
 PATIENCE = 120_000
 """Milliseconds after which a state that does not come is a failure; no test waits that long."""
 
-FLAGS = ["--no-sandbox", "--headless", "--disable-gpu", "--disable-background-networking"]
-FLAGS += ["--disable-component-update", "--disable-sync", "--no-first-run"]
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
-HOW = (
-    "no Chromium found: install chromium or Google Chrome (on Debian: apt-get install chromium), "
-    "or name its file in DQVIZ_CHROMIUM"
-)
 IDLE = "[data-testid=stApp][data-test-script-state=notRunning]"
 IDLE += "[data-test-connection-state=CONNECTED]"
-
-
-def find_browser():
-    """The browser's file: DQVIZ_CHROMIUM, or one of the usual names; None where there is none."""
-    named = os.environ.get("DQVIZ_CHROMIUM")
-    found = [named] if named else [shutil.which(name) for name in NAMES]
-    return next((path for path in found if path and Path(path).is_file()), None)
 
 
 @pytest.fixture(scope="session")
@@ -48,33 +29,6 @@ def chromium():
         browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
         yield browser
         browser.close()
-
-
-@contextlib.contextmanager
-def running_server(script, folder, **environment):
-    """Serves a script on a free port of the loopback address; gives the address."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "streamlit", "run", str(script)]
-    command += ["--server.port", str(port), "--server.fileWatcherType", "none"]
-    log = folder / "server.log"
-    with log.open("w") as output:
-        server = subprocess.Popen(
-            command,
-            cwd=ROOT,
-            stdout=subprocess.PIPE,
-            stderr=output,
-            text=True,
-            env={**os.environ, "DQVIZ_DATA": str(folder), **environment},
-        )
-        try:
-            if not any("URL:" in line for line in server.stdout):
-                pytest.fail(f"the server did not start: {log.read_text()}")
-            yield f"http://127.0.0.1:{port}"
-        finally:
-            server.terminate()
-            server.communicate(timeout=30)
 
 
 @pytest.fixture(scope="session")

@@ -181,14 +181,12 @@ def test_what_a_link_asks_for_in_vain_is_named(tab):
 def test_formula_data_and_file_are_a_click_away(tab):
     tab.open("amplification")
     tab.wait_for_chart("growth")
-    tab.page.get_by_role("button", name="Formula").click()
+    tab.page.get_by_role("button", name="Formula and data").click()
     tab.page.wait_for_selector(".katex")
-    tab.page.keyboard.press("Escape")
-    tab.page.get_by_role("button", name="Data", exact=False).last.click()
     tab.page.wait_for_selector("[data-testid=stDataFrame]")
-    tab.page.keyboard.press("Escape")
+    tab.settle()
     with tab.page.expect_download() as waiting:
-        tab.page.get_by_role("button", name="CSV").click()
+        tab.page.get_by_role("button", name="Download as CSV").last.click()
     assert waiting.value.suggested_filename == f"dqviz-{__version__}-distance-by-layer.csv"
     header, first = waiting.value.path().read_text(encoding="utf-8").splitlines()[:2]
     assert header.endswith(",dqviz_version")

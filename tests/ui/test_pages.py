@@ -70,8 +70,7 @@ def test_every_view_draws_its_charts(open_page, page, query, expected):
     app = open_page(page, **query)
     assert titles(app) == expected
     assert len(app.get("plotly_chart")) == len(expected)
-    assert len(app.get("popover")) == 2 * len(expected)
-    assert len(app.get("download_button")) == len(expected)
+    assert len(app.get("popover")) == len(expected)
     assert not app.exception
     assert not app.error
     assert not app.warning

@@ -14,8 +14,12 @@ from __future__ import annotations
 
 import torch
 
-BLOCK_ELEMENTS = 65536
-"""Large activations are reduced in blocks of so many elements, which stay in a core's cache."""
+_BLOCK_ELEMENTS = 65536
+
+
+def block_elements() -> int:
+    """Large activations are reduced in blocks of so many elements, to stay in the cores' caches."""
+    return _BLOCK_ELEMENTS * torch.get_num_threads()
 
 
 def sample_rows(values: torch.Tensor, *, like: torch.Tensor | None = None) -> torch.Tensor:
@@ -59,7 +63,7 @@ def difference_norms(values: torch.Tensor, others: torch.Tensor) -> torch.Tensor
         (N,) float64.
     """
     elements = max(1, values[:1].numel())
-    height = max(1, BLOCK_ELEMENTS // elements)
+    height = max(1, block_elements() // elements)
     one = others.dim() < values.dim()
     parts = [
         norms((others if one else others[top : top + height]) - values[top : top + height])

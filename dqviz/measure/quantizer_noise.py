@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import torch
 
-from dqviz.measure.distances import BLOCK_ELEMENTS, ratio, sample_rows
+from dqviz.measure.distances import block_elements, ratio, sample_rows
 
 ELEMENT_CLASSES = ("zero", "inside", "clipped")
 """By the clean input u: exactly zero; beyond the representable range; all else."""
@@ -68,8 +68,9 @@ def element_sums(
         for tensor in (clean, perturbed, clean_quantized, perturbed_quantized)
     ]
     samples, elements = rows[0].shape
-    width = max(1, min(elements, BLOCK_ELEMENTS))
-    height = max(1, min(samples, BLOCK_ELEMENTS // width))
+    block_size = block_elements()
+    width = max(1, min(elements, block_size))
+    height = max(1, min(samples, block_size // width))
     quantities = clean.new_empty(height, len(QUANTITIES) - 1, width)
     classes = clean.new_ones(height, 4, width)
     sums = torch.zeros(samples, len(QUANTITIES), 4, dtype=torch.float64, device=clean.device)

@@ -135,6 +135,21 @@ def test_controls_are_matched_to_the_attack(model, data):
     assert found == pytest.approx(float(expected), rel=1e-3)
 
 
+def test_the_quantization_noise_is_measured_against_full_precision(model, data):
+    coarse = QuantSpec(act_bits=3)
+    table = run(spec("amplification", model, data, quant=coarse, controls=True)).table
+    images = load_data(data).images
+    training = load_data(dataclasses.replace(data, split="train", n_samples=None)).images
+    network = resolve_model(model)
+    with torch.no_grad():
+        full = network(images).double()
+        noise = quantize_model(network, coarse, calibration=training)(images).double() - full
+    expected = 20 * (full.norm(dim=1) / noise.norm(dim=1)).log10()
+    for name in ("fgsm", *CONTROLS):
+        found = value(table, "sqnr_db", "mean", layer="logits", attack=name)
+        assert found == pytest.approx(float(expected.mean()), abs=0.01)
+
+
 def test_details_follow_flips_layer_by_layer(model, data):
     wanted = spec("amplification", model, data, quant=QuantSpec(act_bits=4), details=True)
     table = run(wanted).table

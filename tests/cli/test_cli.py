@@ -290,3 +290,47 @@ def test_numbers_are_those_of_the_library(command, network, images, tmp_path, mo
     spec = ExperimentSpec(kind="amplification", model=model, data=data, quant=QuantSpec(act_bits=4))
     expected = run(spec).table["value"]
     assert pd.read_parquet(file)["value"].equals(expected)
+
+
+def shipped(id):
+    """Skips a test where the network is not there yet."""
+    if id not in shipped_ids():
+        pytest.skip(f"{id} is not shipped yet")
+    return id
+
+
+def test_the_first_example_of_the_documentation(command, images_folder, tmp_path):
+    file = tmp_path / "curve.csv"
+    options = "--n 8 --weight-bits 8 --act-bits 4 --attack fgsm --eps 1/255 --seed 0"
+    network = ["--model", shipped("cifar10/resnet20/dq")]
+    data = ["--data", f"parquet:{images_folder}"]
+    assert command("amplify", *network, *data, *options.split(), "--out", file)[0] == 0
+    table = pd.read_csv(file)
+    assert set(table["weights"]) == {"dq"}
+    assert set(table["calibration"]) == {"card"}
+    assert {"relative_distance", "quantizer_gain", "bucket_flip_rate"} <= set(table["metric"])
+
+
+def test_the_second_example_of_the_documentation(command, tmp_path):
+    from safetensors.torch import save_file
+
+    from dqviz.models import build
+
+    checkpoint, file = tmp_path / "own.safetensors", tmp_path / "norms.json"
+    save_file(build("resnet20", 10).state_dict(), checkpoint)
+    options = "--arch resnet20 --classes 10 --mean 0.485,0.456,0.406 --std 0.229,0.224,0.225"
+    arguments = ["--checkpoint", checkpoint, *options.split(), "--out", file]
+    assert command("lipschitz", *arguments)[0] == 0
+    rows = json.loads(file.read_text())
+    upper = [row for row in rows if (row["metric"], row["statistic"]) == ("operator_norm", "upper")]
+    assert len(upper) == 20
+    assert all(row["value"] > 0 for row in upper)
+
+
+def test_the_third_example_of_the_documentation(command):
+    network = ["--model", shipped("streetdigits/resnet20/vanilla"), "--n", "16"]
+    options = "--attack pgd --eps 1/255 --steps 10 --act-bits 4"
+    status, out, err = command("accuracy", *network, *options.split())
+    assert (status, err) == (0, "")
+    assert "16 images of streetdigits test" in out
+    assert "robust_accuracy" in out

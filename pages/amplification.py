@@ -72,7 +72,7 @@ def draw(settings: Settings) -> None:
     said = [claims.attack_against_controls] if True in chosen[1:] and tab == "Growth" else []
     said = SAID.get(tab, []) + said
     show.claims(tab, view, *said, table=lambda: view.at(at), content=(at, *chosen))
-    show.notes(view)
+    show.notes(view, at)
 
 
 with place:

@@ -29,7 +29,7 @@ def draw(settings: Settings) -> None:
         layer = st.selectbox("Layer", rows["layer"].unique(), key="layer", bind="query-params")
         picture = {"spectrum": lambda: charts.singular_values(view.table, layer)}
         show.charts(view, picture, content=(layer,))
-    show.notes(view)
+    show.notes(view, settings.epsilon)
 
 
 with place:

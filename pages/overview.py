@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pandas as pd
 import streamlit as st
 
 from dqviz.charts import claims, distance_by_layer
@@ -17,11 +18,18 @@ def draw(settings: Settings) -> None:
     if not view.results and shipped.overview().results:
         view = shipped.overview()
         st.badge("Shipped result", icon=":material/inventory_2:", help=story.SHIPPED)
-    content = (epsilon, "relative_distance")
-    show.charts(view, {"growth": lambda: distance_by_layer(view.at(epsilon))}, content=content)
-    say = (claims.dq_against_vanilla, claims.quantized_against_full)
-    show.claims("Growth", view, *say, table=lambda: view.at(epsilon), content=content)
-    show.notes(view)
+    content = (epsilon, "overview")
+    pictures = {"growth": lambda: distance_by_layer(view.at(epsilon), height=400)}
+    show.charts(view, pictures, content=content)
+
+    def compared(rows: pd.DataFrame) -> list[claims.Claim]:
+        bits = (rows.weight_bits == settings.weight_bits) & (rows.act_bits == settings.act_bits)
+        return claims.dq_against_vanilla(rows[bits])
+
+    say = (compared, claims.quantized_against_full)
+    content = (*content, settings.weight_bits, settings.act_bits)
+    show.claims("overview", view, *say, table=lambda: view.at(epsilon), content=content)
+    show.notes(view, epsilon)
 
 
 st.title("How small errors grow inside a quantized network", anchor=False)

@@ -28,9 +28,9 @@ def draw(settings: Settings) -> None:
     if not view.results:
         return
     named = playground.names(view)
-    shown = controls.pick("Perturbation made for", tuple(named), key="for")
+    shown = controls.pick("Perturbation made for", tuple(named), key="for", labelled=True)
     arrays = [named[shown].arrays[key] for key in ("clean", "perturbation", "adversarial")]
-    triplet = {"image": lambda: charts.image_triplet(*arrays, height=400)}
+    triplet = {"image": lambda: charts.image_triplet(*arrays, height=330)}
     show.charts(view, triplet, content=(shown,))
     show.chart("probabilities", view, lambda: charts.probabilities(view.table))
     layers = playground.layers(view)
@@ -45,7 +45,7 @@ def draw(settings: Settings) -> None:
     if tuple(st.session_state["maps"]) != chosen:
         st.rerun()
     show.chart("noise", view, lambda: charts.noise_maps(playground.pictures(view)))
-    show.notes(view)
+    show.notes(view, settings.epsilon)
 
 
 controls.charts(draw)

@@ -75,7 +75,7 @@ def tabs(labels: Sequence[str]) -> tuple[str, AbstractContextManager[object]]:
     return next(pair for pair in zip(labels, containers, strict=True) if pair[1].open)
 
 
-def pick(label: str, options: Sequence[str], *, key: str) -> str:
+def pick(label: str, options: Sequence[str], *, key: str, labelled: bool = False) -> str:
     """One of a few options, side by side; the first unless the address bar says otherwise."""
     links.check({key: choice(label.lower(), tuple(options))})
     chosen: str = st.segmented_control(
@@ -85,6 +85,6 @@ def pick(label: str, options: Sequence[str], *, key: str) -> str:
         required=True,
         key=key,
         bind="query-params",
-        label_visibility="collapsed",
+        label_visibility="visible" if labelled else "collapsed",
     )
     return chosen

@@ -123,18 +123,16 @@ def _view(request: Request, last: str) -> View:
     done = tuple(handle.result(0) for handle in request.handles if handle.status == "done")
     if done:
         st.session_state[last] = done
-        return View(done)
-    return View(st.session_state.get(last, ()), stale=True)
+        return View(done, busy=request.is_busy)
+    return View(st.session_state.get(last, ()), stale=True, busy=request.is_busy)
 
 
 def _show_state() -> None:
     """Says what state the engine is in, unless it is the usual one."""
     state, message = engine().state, engine().message
-    text = f"{message[:1].upper()}{message[1:]}."
-    if state == "starting":
-        st.info(f"{text} This takes a few seconds.", icon=":material/hourglass_top:")
-    elif state == "restarted":
-        st.info(f"{text} What you asked for is computed anew.", icon=":material/restart_alt:")
+    if state == "restarted":
+        text = f"{message[:1].upper()}{message[1:]}. What you asked for is computed anew."
+        st.info(text, icon=":material/restart_alt:")
     elif state == "failed":
         errors.show_error(message, "engine")
         st.button("Start again", on_click=engine().start_in_background, key="restart")
@@ -151,6 +149,15 @@ def _show_failures(request: Request) -> None:
         st.button("Try again", on_click=_again, key="again", icon=":material/refresh:")
 
 
+def _progress(request: Request) -> tuple[float, str]:
+    """How far a request is, 0 to 1, and in words."""
+    if engine().state == "starting":
+        return 0.0, "The engine is starting; this takes a few seconds"
+    shares = [1.0 if handle.is_over else handle.progress.fraction for handle in request.handles]
+    texts = [handle.progress.text for handle in request.handles if not handle.is_over]
+    return sum(shares) / len(shares), f"Computing: {texts[0] if texts else 'done'}"
+
+
 def _watch(request: Request) -> None:
     """A progress bar that asks the engine until something is over, then has the page redrawn."""
     seen = request.over
@@ -159,10 +166,8 @@ def _watch(request: Request) -> None:
     def watch() -> None:
         if request.over != seen:
             st.rerun()
-        shares = [1.0 if h.is_over else h.progress.fraction for h in request.handles]
-        text = next((h.progress.text for h in request.handles if not h.is_over), "")
         with st.container(horizontal=True, vertical_alignment="bottom", key="busy"):
-            st.progress(sum(shares) / len(shares), text=f"Computing: {text or 'waiting'}")
+            st.progress(*_progress(request))
             st.button("Cancel", on_click=request.give_up, key="cancel", icon=":material/stop:")
 
     watch()

@@ -44,7 +44,7 @@ def ignored_shown() -> Iterator[None]:
 
 
 def _show(noted: dict[str, None]) -> None:
-    with st.container(horizontal=True, vertical_alignment="center", key="ignored"):
+    with st.container(horizontal=True, wrap=False, vertical_alignment="center", key="ignored"):
         st.warning("Ignored from the link: " + "; ".join(noted) + ".", width="stretch")
         st.button("OK", on_click=noted.clear, key="ignored_ok")
 

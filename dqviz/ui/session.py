@@ -9,13 +9,30 @@ import streamlit as st
 from dqviz.specs import ModelSpec
 from dqviz.ui.settings import Settings
 
+DEFAULT_PAGE = "overview"
+"""The page without a name in the address bar, as `app.py` has it."""
+
 _UPLOADS = "_uploads"
+_CHOSEN = "_chosen"
 
 
 def uploads() -> dict[str, ModelSpec]:
     """The networks this visitor has uploaded, by the name shown; the dictionary may be changed."""
     found: dict[str, ModelSpec] = st.session_state.setdefault(_UPLOADS, {})
     return found
+
+
+def choose(name: str) -> None:
+    """Has a network chosen in the next run, before the widget that shows the choice."""
+    st.session_state[_CHOSEN] = name
+
+
+def take_chosen(most: int) -> None:
+    """Does what `choose` has asked for; the oldest choice gives way where there are too many."""
+    name = st.session_state.pop(_CHOSEN, None)
+    if name is not None:
+        kept = [other for other in networks() if other != name]
+        st.session_state["net"] = [*kept, name][-most:]
 
 
 def networks() -> tuple[str, ...]:
@@ -51,6 +68,9 @@ def begin(page_file: str) -> None:
     Streamlit forget that folder for good, and the next run begins with `app.py`.
     """
     if "net" not in st.session_state:
-        pages = sorted(Path(page_file).parent.glob("*.py"))
-        st.navigation([st.Page(page) for page in pages], position="hidden")
+        pages = [
+            st.Page(page, default=page.stem == DEFAULT_PAGE)
+            for page in Path(page_file).parent.glob("*.py")
+        ]
+        st.navigation(pages, position="hidden")
         st.rerun()

@@ -26,7 +26,7 @@ LARGE = {"font_size": 15, "legend_font_size": 15, "hoverlabel_font_size": 15}
 STEADY = frozenset({"growth"})
 """Charts that sliders move again and again: their margins are fixed, so that the plot stays where
 it is and the browser need not measure it anew."""
-MARGIN = {"l": 92, "r": 24, "t": 40, "b": 124}
+MARGIN = {"l": 92, "r": 24, "t": 40, "b": 98}
 
 MOST_CLAIMS = 4
 KINDS = {
@@ -45,13 +45,14 @@ _STALE_STYLE = "<style>.st-key-chart_{key} {{opacity: 0.4}}</style>"
 def chart(
     key: str, view: View, draw: Callable[[], Chart], *, content: Sequence[Hashable] = ()
 ) -> None:
-    """Draws one chart of a view, greyed where the view is stale, an empty frame where it is empty.
+    """Draws one chart of a view, greyed where the view is stale, an empty frame while it is empty.
 
     `content` names what the chart shows of the view, such as an epsilon: with the same results and
     equal content the chart drawn before is used again. What cannot be drawn is said in words.
     """
     if not view.results:
-        st.skeleton(height=420)
+        if view.busy:
+            st.skeleton(height=420)
         return
     try:
         drawn = _drawn(key, (*view.keys, *content), draw)
@@ -119,10 +120,12 @@ def export(drawn: Chart) -> str:
     return drawn.table.assign(dqviz_version=__version__).to_csv(index=False)
 
 
-def notes(view: View) -> None:
-    """What a reader needs to know of the results, in small print."""
-    if view.notes:
-        st.caption(links.plain(" ".join(view.notes)))
+def notes(view: View, epsilon: float) -> None:
+    """What a reader needs to know of the results at this epsilon, in small print."""
+    here = f"At {epsilon * 255:.4g}/255:"
+    wanted = [note for note in view.notes if not note.startswith("At ") or note.startswith(here)]
+    if wanted:
+        st.caption(links.plain(" ".join(wanted)))
 
 
 def claims(
@@ -143,7 +146,7 @@ def claims(
     if {claim.kind for claim in found} & {"supports", "contradicts"}:
         lines.append(KINDS_SAID)
     with st.container(key=f"claims_{key}"):
-        st.markdown("\n\n".join(lines))
+        st.markdown("  \n".join(lines))
 
 
 @st.cache_resource(max_entries=256, show_spinner=False)

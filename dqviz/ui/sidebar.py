@@ -41,6 +41,7 @@ def draw() -> Callable[[], None]:
     names = (*choices.networks(), *session.uploads())
     data = choices.data_sets()
     links.check(sidebar_parameters(names, data), others=links.PAGE_NAMES)
+    session.take_chosen(MAX_NETWORKS)
     with st.sidebar:
         st.html(_STYLE)
         st.multiselect(
@@ -50,6 +51,8 @@ def draw() -> Callable[[], None]:
             max_selections=MAX_NETWORKS,
             **_bound("net"),
         )
+        if set(session.networks()) & set(session.uploads()):
+            st.caption("A link to this view leaves your own network out.")
         st.selectbox("Data", data, **_bound("data"))
         place = st.container()
         with st.expander("More choices"):

@@ -50,7 +50,7 @@ def _add_network(file: object, arch: str, classes: int, mean: str, std: str) -> 
         st.error(f"Not added: {error}.")
         return
     session.uploads()[name] = spec
-    st.session_state["_add"] = name
+    session.choose(name)
     st.rerun()
 
 
@@ -82,14 +82,15 @@ def image_form() -> Path | None:
     A file that cannot be used is named on the page.
     """
     file = st.file_uploader(
-        "Or your own image: its label is then the class that the network predicts, and a link "
-        "cannot carry it",
+        "Or your own image",
         type=[end[1:] for end in IMAGE_SUFFIXES],
         max_upload_size=MAX_IMAGE_BYTES // 1024**2,
         key="image",
+        help="Its label is then the class that the network predicts. A link cannot carry it.",
     )
     if file is None:
         return None
+    st.caption("A link to this view shows the image of the data set instead.")
     try:
         return keep_image(file.getvalue())
     except UploadError as error:

@@ -12,10 +12,14 @@ from dqviz.experiments import Result
 
 @dataclasses.dataclass(frozen=True)
 class View:
-    """The results that can be drawn. `stale` says that they answer an older request."""
+    """The results that can be drawn.
+
+    `stale` says that they answer an older request, `busy` that more of them will come.
+    """
 
     results: tuple[Result, ...] = ()
     stale: bool = False
+    busy: bool = False
 
     @property
     def keys(self) -> tuple[str, ...]:

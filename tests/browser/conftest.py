@@ -9,7 +9,7 @@ import pytest
 
 from tests.browser.serving import FLAGS, HOW, ROOT, find_browser, running_server
 
-PATIENCE = 120_000
+PATIENCE = 300_000
 """Milliseconds after which a state that does not come is a failure; no test waits that long."""
 
 IDLE = "[data-testid=stApp][data-test-script-state=notRunning]"
@@ -62,11 +62,12 @@ class Tab:
         if parts.scheme not in ("data", "blob") and parts.hostname != "127.0.0.1":
             self.problems.append(f"asked for {request.url}")
 
-    def open(self, path="", query=""):
-        """Opens a page of the app and waits until it is drawn."""
+    def open(self, path="", query="", *, settle=True):
+        """Opens a page of the app and waits until it is drawn, or only until it answers."""
         self.page.goto(f"{self.address}/{path}?{query}")
         self.page.wait_for_selector(".st-key-abits input")
-        self.settle()
+        if settle:
+            self.settle()
         return self
 
     def settle(self):

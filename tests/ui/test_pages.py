@@ -1,7 +1,10 @@
 """Every page and every state of it, without a browser, over an engine that computes nothing."""
 
+import io
+
 import pandas as pd
 import pytest
+from PIL import Image
 
 from dqviz import __version__
 from dqviz.charts import distance_by_layer
@@ -221,7 +224,7 @@ def test_a_failure_says_what_to_do_and_is_not_repeated(open_page, engine, seed, 
 def test_the_page_answers_while_the_engine_starts(open_page, engine):
     engine.set_state("starting", "the engine is starting")
     app = open_page("amplification")
-    assert "The engine is starting" in words(app)
+    assert "The engine is starting" in str(app.get("progress")[0].proto)
     assert not app.error
     engine.set_state("ready", "ready")
     engine.finish_slow()
@@ -258,6 +261,37 @@ def test_the_first_page_shows_the_shipped_result_until_there_is_a_live_one(
     app.run()
     assert "Shipped result" not in words(app)
     assert titles(app) == ["Distance by layer"]
+
+
+def test_an_uploaded_network_is_compared_at_once(open_page, engine):
+    app = open_page("amplification")
+    app.sidebar.file_uploader[0].set_value(("mine.pth", b"weights", "application/octet-stream"))
+    app.sidebar.button[0].click().run()
+    assert not app.exception
+    name = "upload/resnet20/mine"
+    assert app.multiselect(key="net").value == [VANILLA, DQ, name]
+    assert engine.asked[-1].model.checkpoint.endswith(".pth")
+    assert "leaves your own network out" in words(app)
+
+
+def test_a_wrong_upload_is_refused_in_words(open_page, engine):
+    app = open_page("amplification")
+    app.sidebar.file_uploader[0].set_value(("mine.pth", b"weights", "application/octet-stream"))
+    app.sidebar.text_input[0].set_value("0.5")
+    app.sidebar.button[0].click().run()
+    assert "Not added" in app.error[0].value
+    assert app.multiselect(key="net").value == [VANILLA, DQ]
+
+
+def test_an_uploaded_image_is_asked_for(open_page, engine):
+    out = io.BytesIO()
+    Image.new("RGB", (40, 40), "teal").save(out, format="PNG")
+    app = open_page("playground")
+    app.file_uploader(key="image").set_value(("teal.png", out.getvalue(), "image/png")).run()
+    assert engine.asked[-1].image.endswith(".png")
+    assert "shows the image of the data set instead" in words(app)
+    app.file_uploader(key="image").set_value(("bad.png", b"nothing", "image/png")).run()
+    assert "not an image that can be read" in app.error[0].value
 
 
 def test_all_networks_can_be_compared(open_page, engine):

@@ -37,6 +37,11 @@ def echo(spec, name, report, detail):
     return Outcome(result=result)
 
 
+def environ(spec, name, report, detail):
+    """A variable of the worker's environment."""
+    return echo(spec, name, report, os.environ.get(detail, "not set"))
+
+
 def busy(spec, name, report, detail):
     """Computes until it is told to stop."""
     worker = get_worker()
@@ -71,4 +76,11 @@ def fail(spec, name, report, detail):
     return Outcome(error=detail, error_kind="DataError")
 
 
-DO = {"echo": echo, "busy": busy, "stubborn": stubborn, "die": die, "fail": fail}
+DO = {
+    "echo": echo,
+    "environ": environ,
+    "busy": busy,
+    "stubborn": stubborn,
+    "die": die,
+    "fail": fail,
+}

@@ -226,6 +226,12 @@ def test_bad_input_is_one_clear_text(engine, ask, wanted, tmp_path):
     assert handles[1].result(PATIENCE).notes == ("good",)
 
 
+@pytest.mark.parametrize("name", ["OMP_NUM_THREADS", "MKL_NUM_THREADS", "MALLOC_TRIM_THRESHOLD_"])
+def test_workers_compute_with_the_threads_and_memory_of_the_command_line(name, ask):
+    (found,) = ask(f"environ/{name}").result(PATIENCE).notes
+    assert found == os.environ.get(name, "not set")
+
+
 def test_jobs_run_beside_interactive_requests_at_a_lower_priority(engine, wanted, ask):
     (job,) = engine.submit([wanted("busy/job")], owner="me", channel="job", background=True)
     until(lambda: job.status == "running")

@@ -61,8 +61,7 @@ class Cluster:
     ) -> None:
         from distributed import Client
 
-        for name in ("distributed", "tornado"):  # what they say of a lost worker, the engine says
-            logging.getLogger(name).setLevel(logging.CRITICAL)
+        _silence("distributed", "tornado")
         self._post = post
         self._task = task
         self._lock = threading.Lock()
@@ -156,3 +155,10 @@ class Cluster:
             return
         self._futures.pop(task, None)
         self._post(Event(what="finished", source=self, task=task, outcome=outcome))
+
+
+def _silence(*libraries: str) -> None:
+    """Nothing of what they write about lost connections: the engine says what a person needs."""
+    for name in list(logging.root.manager.loggerDict):
+        if name.split(".")[0] in libraries:
+            logging.getLogger(name).setLevel(logging.CRITICAL + 1)

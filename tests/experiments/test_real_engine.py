@@ -85,14 +85,18 @@ def test_a_long_attack_stops_when_cancelled_and_the_processor_is_idle(engine, mo
 
 
 OWNER = """
-import json, sys, time
-from pathlib import Path
+import sys, threading
 from dqviz.experiments import Engine
+from dqviz.specs import ExperimentSpec, ModelSpec
+from tests.experiments import fake_tasks
 
 if __name__ == "__main__":
-    engine = Engine()
-    engine.start_in_background()
-    engine.wait_until_ready()
+    engine = Engine(task=fake_tasks.task)
+    network = ModelSpec(id="imagenet/resnet18/IMAGENET1K_V1")
+    busy = ExperimentSpec(kind="playground", model=network, image="busy/owner")
+    (handle,) = engine.submit([busy], owner="me", channel="page")
+    while handle.status != "running":
+        threading.Event().wait(0.01)
     print(engine.host_pid, flush=True)
     sys.stdin.read()
 """

@@ -153,6 +153,7 @@ def experiment_spec(kind: str, options: argparse.Namespace) -> ExperimentSpec:
         ValueError: if they contradict one another or a value does not fit.
     """
     model = _model(options)
+    needs_images = kind != "lipschitz" or options.details
     quant = QuantSpec(
         weight_bits=options.weight_bits,
         act_bits=options.act_bits,
@@ -174,7 +175,7 @@ def experiment_spec(kind: str, options: argparse.Namespace) -> ExperimentSpec:
     return ExperimentSpec(
         kind=kind,
         model=model,
-        data=_data(options, model),
+        data=_data(options, model, needed=needs_images),
         quant=quant,
         attack=_attack(options),
         crafted_on=_crafted_on(options, model),
@@ -206,9 +207,12 @@ def _model(options: argparse.Namespace) -> ModelSpec:
     )
 
 
-def _data(options: argparse.Namespace, model: ModelSpec) -> DataSpec:
+def _data(options: argparse.Namespace, model: ModelSpec, *, needed: bool) -> DataSpec:
+    name = options.data or _own_data(model)
+    if name is None and needed:
+        raise ValueError(f"say with --data which images; none are known to belong to {model.label}")
     return DataSpec(
-        name=options.data or _own_data(model),
+        name=name or NAMED_DATA[0],
         split=options.split,
         n_samples=options.n,
         seed=options.seed,
@@ -216,8 +220,8 @@ def _data(options: argparse.Namespace, model: ModelSpec) -> DataSpec:
     )
 
 
-def _own_data(model: ModelSpec) -> str:
-    """The data set that a network was made for, or the embedded one if that is not known."""
+def _own_data(model: ModelSpec) -> str | None:
+    """The data set that a network was made for, if that is known and there by name."""
     if model.checkpoint is not None:
         from dqviz.cards import card_beside
 
@@ -225,7 +229,7 @@ def _own_data(model: ModelSpec) -> str:
         name = "" if card is None else card.dataset
     else:
         name = model.id.split("/")[0]
-    return name if name in NAMED_DATA else NAMED_DATA[0]
+    return name if name in NAMED_DATA else None
 
 
 def _attack(options: argparse.Namespace) -> AttackSpec:

@@ -140,6 +140,13 @@ def test_commands_that_make_no_sense(arguments, said, command):
     assert_one_line(command(*arguments), said)
 
 
+def test_images_that_nobody_named_are_not_guessed(command, network):
+    assert_one_line(command("accuracy", *network), "--data", "tiny.safetensors")
+    assert_one_line(command("lipschitz", *network, "--details"), "--data")
+    published = ["--model", "imagenet/resnet18/IMAGENET1K_V1"]
+    assert_one_line(command("amplify", *published), "--data")
+
+
 def test_quantized_labels_and_networks_that_do_not_fit(command, network, images):
     assert_one_line(command("accuracy", *network, *images, "--classes=3"), "3")
     assert_one_line(command("amplify", *network, *images, "--n=1", "--controls"), "other_image")

@@ -67,7 +67,7 @@ def draw(settings: Settings) -> None:
             "failing": lambda: charts.failure_by_layer(view.at(at)),
             "accuracy": lambda: charts.accuracy_bars(view.at(at)),
         }
-    view = jobs.run(specs, view=tab)
+    view = jobs.run(specs, view=tab, first=at)
     show.charts(view, pictures, content=(at, *chosen))
     said = [claims.attack_against_controls] if True in chosen[1:] and tab == "Growth" else []
     said = SAID.get(tab, []) + said

@@ -14,7 +14,7 @@ session.begin(__file__)
 
 def draw(settings: Settings) -> None:
     epsilon = settings.epsilon
-    view = jobs.run(requests.amplification(settings), view="Growth")
+    view = jobs.run(requests.amplification(settings), view="Growth", first=epsilon)
     if not view.results and shipped.overview().results:
         view = shipped.overview()
         st.badge("Shipped result", icon=":material/inventory_2:", help=story.SHIPPED)

@@ -162,6 +162,14 @@ class Engine:
                 self._release(key, want)
         return [Handle(job, release=lambda job: self._let_go(job, want)) for job in jobs]
 
+    def is_known(self, spec: ExperimentSpec) -> bool:
+        """Whether the result of a specification is remembered, so that it comes at once."""
+        resolved = _resolve(spec)
+        if not isinstance(resolved, ExperimentSpec):
+            return False
+        with self._lock:
+            return self._results.get(spec_key(resolved)) is not None
+
     def release(self, owner: str) -> None:
         """Lets go of everything that an owner asked for, such as when a session ends."""
         with self._lock:

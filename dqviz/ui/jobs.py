@@ -14,7 +14,8 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from dqviz.experiments import Engine, Handle
+from dqviz.experiments import Engine, Handle, Result
+from dqviz.experiments.handle import CANCELLED, DONE, FAILED
 from dqviz.specs import ExperimentSpec
 from dqviz.ui import errors
 from dqviz.ui.views import View
@@ -31,31 +32,48 @@ _REQUEST = "_request"
 
 @dataclasses.dataclass
 class Request:
-    """What a page last asked for, and the engine's handles for it."""
+    """What a page last asked for, and the engine's handles for it.
+
+    `previews` are handles of smaller requests, at the epsilon `first`, by the place of the one that
+    they stand in for. `drawn` says that something of it has been drawn.
+    """
 
     specs: tuple[ExperimentSpec, ...]
+    first: float | None
+    previews: dict[int, Handle]
     handles: tuple[Handle, ...]
     given_up: bool = False
+    drawn: bool = False
+
+    def answers(self, specs: tuple[ExperimentSpec, ...], first: float | None) -> bool:
+        """Whether this is the request for these specifications, and not lost."""
+        lost = not self.given_up and any(h.status == CANCELLED for h in self.handles)
+        return self.specs == specs and not lost and (self.first == first or not self.is_busy)
 
     @property
     def over(self) -> int:
-        """How many of the handles are over."""
-        return sum(handle.is_over for handle in self.handles)
+        """How many of the handles are over, previews included."""
+        return sum(handle.is_over for handle in (*self.previews.values(), *self.handles))
 
     @property
     def is_busy(self) -> bool:
         """Whether anything is still to come."""
-        return self.over < len(self.handles)
+        return not all(handle.is_over for handle in self.handles)
 
-    @property
-    def is_lost(self) -> bool:
-        """Whether something was cancelled, but not by the visitor's wish."""
-        return not self.given_up and any(h.status == "cancelled" for h in self.handles)
+    def done(self) -> tuple[Result, ...]:
+        """The results that are there, a preview's where there is no more yet."""
+        found = []
+        for place, handle in enumerate(self.handles):
+            for candidate in (handle, self.previews.get(place)):
+                if candidate is not None and candidate.status == DONE:
+                    found.append(candidate.result(0))
+                    break
+        return tuple(found)
 
     def give_up(self) -> None:
         """Cancels whatever is still to come."""
         self.given_up = True
-        for handle in self.handles:
+        for handle in (*self.previews.values(), *self.handles):
             handle.cancel()
 
 
@@ -82,12 +100,14 @@ def owner() -> str:
     return secrets.token_hex(8)
 
 
-def run(specs: Sequence[ExperimentSpec], *, view: str) -> View:
+def run(specs: Sequence[ExperimentSpec], *, view: str, first: float | None = None) -> View:
     """Asks for the specifications and returns what can be drawn now.
 
     `view` names the chart that the results are for, so that a greyed picture is one of its kind.
+    Of a specification with many epsilons, what belongs to the epsilon `first` is computed before
+    the rest, so that there is a picture soon.
     """
-    request = _request(tuple(specs))
+    request = _request(tuple(specs), first)
     _wait(request, GRACE_SECONDS)
     _show_state()
     _show_failures(request)
@@ -96,14 +116,28 @@ def run(specs: Sequence[ExperimentSpec], *, view: str) -> View:
     return _view(request, f"_last_{view}")
 
 
-def _request(specs: tuple[ExperimentSpec, ...]) -> Request:
+def _request(specs: tuple[ExperimentSpec, ...], first: float | None) -> Request:
     """The request of this page: the one under way where nothing has changed."""
     request: Request | None = st.session_state.get(_REQUEST)
-    if request is None or request.specs != specs or request.is_lost:
-        handles = engine().submit(list(specs), owner=owner(), channel=CHANNEL)
-        request = Request(specs, tuple(handles))
+    if request is None or not request.answers(specs, first):
+        places = [p for p, spec in enumerate(specs) if first is not None and _is_long(spec)]
+        previews = [preview(specs[place], first or 0.0) for place in places]
+        handles = engine().submit([*previews, *specs], owner=owner(), channel=CHANNEL)
+        ahead = dict(zip(places, handles[: len(places)], strict=True))
+        request = Request(specs, first, ahead, tuple(handles[len(places) :]))
         st.session_state[_REQUEST] = request
     return request
+
+
+def _is_long(spec: ExperimentSpec) -> bool:
+    """Whether a preview is worth its while."""
+    return len(spec.attack.epsilons) > 1 and not engine().is_known(spec)
+
+
+def preview(spec: ExperimentSpec, epsilon: float) -> ExperimentSpec:
+    """The same specification at one epsilon (pixel units) alone."""
+    attack = dataclasses.replace(spec.attack, epsilons=(epsilon,))
+    return dataclasses.replace(spec, attack=attack)
 
 
 def _again() -> None:
@@ -120,11 +154,14 @@ def _wait(request: Request, seconds: float) -> None:
 
 
 def _view(request: Request, last: str) -> View:
-    done = tuple(handle.result(0) for handle in request.handles if handle.status == "done")
-    if done:
+    """What is there. The picture drawn before stays until there is more than was in it."""
+    done, before = request.done(), View(st.session_state.get(last, ()))
+    news = {result.spec_key for result in done} - set(before.keys)
+    if done and (request.drawn or news or not request.is_busy):
+        request.drawn = True
         st.session_state[last] = done
         return View(done, busy=request.is_busy)
-    return View(st.session_state.get(last, ()), stale=True, busy=request.is_busy)
+    return View(before.results, stale=True, busy=request.is_busy)
 
 
 def _show_state() -> None:
@@ -139,7 +176,7 @@ def _show_state() -> None:
 
 
 def _show_failures(request: Request) -> None:
-    failed = [handle for handle in request.handles if handle.status == "failed"]
+    failed = [handle for handle in request.handles if handle.status == FAILED]
     if engine().state != "failed":
         for message, kind in dict.fromkeys((h.error or "", h.error_kind or "") for h in failed):
             errors.show_error(message, kind)

@@ -1,6 +1,7 @@
 """Every page and every state of it, without a browser, over an engine that computes nothing."""
 
 import io
+import json
 
 import pandas as pd
 import pytest
@@ -10,7 +11,7 @@ from dqviz import __version__
 from dqviz.charts import distance_by_layer
 from dqviz.specs import FULL_PRECISION
 from dqviz.ui import requests, shipped, show
-from dqviz.ui.settings import Settings
+from dqviz.ui.settings import EPSILONS, Settings
 from tests.ui.fake_engine import BAD_DATA, LOST, NETWORKS, SLOW
 from tests.ui.numbers import result_of
 
@@ -297,3 +298,29 @@ def test_an_uploaded_image_is_asked_for(open_page, engine):
 def test_all_networks_can_be_compared(open_page, engine):
     open_page("amplification", net=list(NETWORKS[:4]))
     assert {spec.model.id for spec in engine.asked} == set(NETWORKS[:4])
+
+
+def test_what_the_slider_shows_is_computed_before_the_other_epsilons(open_page, engine):
+    app = open_page("amplification", eps="2/255", net=[DQ], seed=str(SLOW))
+    preview, full_preview, *whole = engine.asked
+    assert preview.attack.epsilons == full_preview.attack.epsilons == (2 / 255,)
+    assert [spec.attack.epsilons for spec in whole] == [tuple(e / 255 for e in EPSILONS)] * 2
+    engine.finish_slow(preview)
+    app.run()
+    assert len(json.loads(figure(app))["data"]) == 2
+    assert app.get("progress")
+    assert not greyed(app)
+    engine.finish_slow()
+    app.run()
+    assert len(json.loads(figure(app))["data"]) == 4
+    assert not app.get("progress")
+
+
+def test_a_picture_of_another_epsilon_is_greyed_until_its_own_is_there(open_page, engine):
+    app = open_page("amplification", net=[DQ], seed=str(SLOW))
+    engine.finish_slow(engine.asked[0])
+    app.run()
+    assert not greyed(app)
+    app.select_slider(key="eps").set_value(4.0).run()
+    assert greyed(app)
+    assert engine.asked[-4].attack.epsilons == (4 / 255,)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from dqviz.ui import controls, errors, jobs, links, sidebar
+from dqviz.ui import controls, errors, links, sidebar
 
 HERE = Path(__file__).parent
 PAGES = HERE / "pages"
@@ -25,7 +25,6 @@ page = st.navigation(
     ],
     position="top",
 )
-jobs.engine()
 with links.ignored_shown():
     sliders = sidebar.draw()
     with errors.shown():

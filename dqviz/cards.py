@@ -11,6 +11,7 @@ Only the standard library is imported here: pages read cards without any network
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 import os
 import re
@@ -109,8 +110,21 @@ def load_card(id: str) -> Card:
     if id not in shipped_ids():
         shipped = ", ".join(shipped_ids()) or "none"
         raise CardError(f"no network {id!r} comes with the package; there are: {shipped}")
-    name = f"{file_stem(id)}.json"
-    card = parse_card(weights_folder().joinpath(name).read_text(encoding="utf-8"), name=name)
+    entry = weights_folder().joinpath(f"{file_stem(id)}.json")
+    if not isinstance(entry, Path):  # the package lies in an archive
+        return _shipped_card(id, entry.read_text(encoding="utf-8"), entry.name)
+    status = entry.stat()
+    return _shipped_file(id, entry, status.st_mtime_ns, status.st_size)
+
+
+@functools.lru_cache(maxsize=32)
+def _shipped_file(id: str, path: Path, changed_ns: int, size: int) -> Card:
+    """The card in a shipped file, read once for as long as the file stays the same."""
+    return _shipped_card(id, path.read_text(encoding="utf-8"), path.name)
+
+
+def _shipped_card(id: str, text: str, name: str) -> Card:
+    card = parse_card(text, name=name)
     if card.id != id or not card.file or not card.sha256:
         raise CardError(
             f"{name}: the card of a shipped network needs id {id!r}, file and sha256; "

@@ -14,9 +14,12 @@ session.begin(__file__)
 
 def draw(settings: Settings) -> None:
     epsilon = settings.epsilon
-    view = jobs.run(requests.amplification(settings), view="Growth", first=epsilon)
-    if not view.results and shipped.overview().results:
-        view = shipped.overview()
+    ready = shipped.overview()
+    later = bool(ready.results) and jobs.start_soon()
+    asked = requests.amplification(settings)
+    view = ready if later else jobs.run(asked, view="Growth", first=epsilon)
+    if ready.results and (later or not view.results):
+        view = ready
         st.badge("Shipped result", icon=":material/inventory_2:", help=story.SHIPPED)
     content = (epsilon, "overview")
     pictures = {"growth": lambda: distance_by_layer(view.at(epsilon), height=400)}

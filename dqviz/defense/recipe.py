@@ -18,6 +18,7 @@ class Recipe:
     `id` is DATASET/ARCH/WEIGHTS of the result. `hold_out` keeps the last images of the training
     split for choosing settings. `crop` is the padding of the random crop in pixels (0: none).
     The learning rate rises linearly to `learning_rate` for `warmup_epochs` and falls linearly to 0.
+    A gradient longer than `clip` (Euclidean norm of all parameters) is shortened to it (0: never).
     `precision` is `auto` (bfloat16 where this machine gains from it), `float32` or `bfloat16`.
     """
 
@@ -33,6 +34,7 @@ class Recipe:
     warmup_epochs: float = 2.0
     momentum: float = 0.9
     weight_decay: float = 5e-4
+    clip: float = 0.0
     crop: int = 4
     flip: bool = False
     hold_out: int = 0
@@ -44,7 +46,8 @@ class Recipe:
         for name in positive:
             if not getattr(self, name) > 0:
                 raise TrainError(f"{name} must be positive; got {getattr(self, name)}")
-        for name in ("warmup_epochs", "momentum", "weight_decay", "crop", "hold_out", "seed"):
+        not_negative = ("warmup_epochs", "momentum", "weight_decay", "clip", "crop", "hold_out")
+        for name in (*not_negative, "seed"):
             if not getattr(self, name) >= 0:
                 raise TrainError(f"{name} must be 0 or more; got {getattr(self, name)}")
         if self.precision not in ("auto", "float32", "bfloat16"):

@@ -186,6 +186,8 @@ class _Run:
             )
         self.optimizer.zero_grad(set_to_none=True)
         total.backward()  # type: ignore[no-untyped-call]
+        if self.recipe.clip > 0:
+            torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.recipe.clip)
         self.optimizer.step()
         self.step += 1
         correct = (logits.argmax(1) == labels).float().mean().item()

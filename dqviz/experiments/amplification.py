@@ -33,9 +33,9 @@ def measure(spec: ExperimentSpec, bench: Workbench, steps: Steps) -> Findings:
     With `details` the contribution of bucket flips is measured for the attack, with the codes of
     all layers frozen and one layer at a time, and under an attack crafted on the frozen network.
     """
-    loading, judging, crafting, measuring = steps.split([1, 1, 2, 6])
+    loading, crafting, measuring, judging = steps.split([1, 2, 6, 1])
     setting = prepare(spec, bench, loading)
-    found = Findings(columns={**setting.accuracy_columns(judging)})
+    found = Findings()
     add_notes(found, setting)
     attacked = setting.crafted(crafting)
     names = (spec.attack.name, *(CONTROLS if spec.controls else ()))
@@ -46,6 +46,8 @@ def measure(spec: ExperimentSpec, bench: Workbench, steps: Steps) -> Findings:
             found.add(rows, attack=name, epsilon=epsilon)
             if reason is not None and name == spec.attack.name:
                 found.notes.append(f"At {epsilon * 255:.4g}/255: {reason}.")
+    clean = next(row["value"] for row in found.rows if row["metric"] == "clean_accuracy")
+    found.columns.update(setting.accuracy_columns(judging, clean=clean))
     return found
 
 

@@ -47,6 +47,7 @@ class Cluster:
         post: called with every event, from any thread.
         scheduler: the address of a running dask.distributed scheduler, or None for our own workers.
         task: what a worker calls, with the specification and the task's name.
+        workers: how many workers of our own serve interactive requests.
 
     Raises:
         ExperimentError, OSError: if there is nothing to connect to.
@@ -58,6 +59,7 @@ class Cluster:
         *,
         scheduler: str | None = None,
         task: Task = compute,
+        workers: int = 1,
     ) -> None:
         from distributed import Client
 
@@ -67,7 +69,7 @@ class Cluster:
         self._lock = threading.Lock()
         self._running: dict[str, dict[str, Any]] = {}
         self._futures: dict[str, Any] = {}
-        self._host = HostProcess(on_end=self._ended) if scheduler is None else None
+        self._host = HostProcess(workers=workers, on_end=self._ended) if scheduler is None else None
         try:
             address = scheduler if self._host is None else self._host.address()
             self._client = Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
@@ -83,10 +85,18 @@ class Cluster:
         return None if self._host is None else self._host.pid
 
     def send(self, task: str, spec: ExperimentSpec, *, lane: str) -> None:
-        """Queues a task. With our own workers, `lane` chooses the one that runs it."""
+        """Queues a task behind those sent before. `lane` chooses which of our workers runs it."""
         resources = {lane: 1} if self._host is not None else None
+        # By default what is sent within 100 ms is run in any order.
         future = self._client.submit(
-            self._task, spec, task, key=task, resources=resources, pure=False, retries=0
+            self._task,
+            spec,
+            task,
+            key=task,
+            resources=resources,
+            pure=False,
+            retries=0,
+            fifo_timeout="0ms",
         )
         self._futures[task] = future
         future.add_done_callback(self._done)

@@ -23,7 +23,7 @@ from dqviz.specs import ExperimentSpec, spec_key
 from .cluster import Cluster, Event, Task
 from .errors import ExperimentError, describe
 from .handle import CANCELLED, DONE, FAILED, QUEUED, RUNNING, Handle, Job, Progress, Want
-from .host import INTERACTIVE, JOBS
+from .host import INTERACTIVE, JOBS, interactive_workers
 from .resolve import resolve
 from .result import Result
 from .result_cache import RESULT_BYTES, ResultCache
@@ -50,6 +50,8 @@ class Engine:
             have this package; None starts workers on this machine.
         cache_bytes: how much memory the remembered results may take.
         task: what a worker calls for each specification.
+        workers: how many workers of this machine serve interactive requests; None leaves it to
+            the number of processors.
     """
 
     def __init__(
@@ -58,8 +60,15 @@ class Engine:
         scheduler: str | None = None,
         cache_bytes: int = RESULT_BYTES,
         task: Task = compute,
+        workers: int | None = None,
     ) -> None:
-        self._open = functools.partial(Cluster, self._post, scheduler=scheduler, task=task)
+        self._open = functools.partial(
+            Cluster,
+            self._post,
+            scheduler=scheduler,
+            task=task,
+            workers=interactive_workers() if workers is None else workers,
+        )
         self._lock = threading.RLock()
         self._jobs: dict[str, Job] = {}
         self._tasks: dict[str, Job] = {}
@@ -85,6 +94,11 @@ class Engine:
         whoever waited for that result can say what happened.
         """
         return self._state
+
+    @property
+    def has_started(self) -> bool:
+        """Whether it has been asked to start."""
+        return self._thread is not None
 
     @property
     def message(self) -> str:

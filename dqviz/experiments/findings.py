@@ -27,7 +27,7 @@ class Findings:
 
     def add(self, rows: Iterable[Row], **columns: Any) -> None:
         """Adds measured rows, all with the given columns."""
-        self.rows += [{**row._asdict(), **columns} for row in rows]
+        self.rows += [dict(zip(Row._fields, row, strict=True), **columns) for row in rows]
 
 
 def proportion_rows(metric: str, share: Proportion) -> list[Row]:

@@ -1,4 +1,6 @@
-"""The process that holds the workers: `python -m dqviz.experiments.host FOLDER`.
+"""The process that holds the workers: `python -m dqviz.experiments.host FOLDER NUMBER`.
+
+NUMBER is how many workers serve interactive requests; one more, of low priority, does jobs.
 
 Streamlit replaces `__main__`, and a worker spawned from its process would run the app once more:
 so the workers are children of this small process. It says where its scheduler listens in one line
@@ -21,12 +23,12 @@ from typing import Any, NoReturn
 from .warm_up import EAGER, NICENESS
 
 LOOPBACK = "127.0.0.1"
-INTERACTIVE, JOBS = LANES = "interactive", "jobs"
+INTERACTIVE, JOBS = "interactive", "jobs"
 JOB_NICENESS = 10
 MISSING_SECONDS = 3
-CLOSE_SECONDS = 3.0
-MEMORY_SHARE = {INTERACTIVE: 0.5, JOBS: 0.35}
-"""The share of the machine's memory beyond which a worker is ended and started anew."""
+CLOSE_SECONDS = 1.0
+MEMORY_SHARE = {INTERACTIVE: 0.6, JOBS: 0.3}
+"""The share of the machine's memory beyond which a lane's workers are ended and started anew."""
 
 CONFIG: dict[str, Any] = {
     "distributed.scheduler.http.routes": [],
@@ -49,45 +51,64 @@ CONFIG: dict[str, Any] = {
 }
 
 
-def worker_options(lane: str, folder: str) -> dict[str, Any]:
-    """How the worker of a lane is started.
+def interactive_workers() -> int:
+    """How many workers serve interactive requests, where nothing else is asked for.
 
-    The interactive worker computes with as many threads as torch chooses by itself, as the command
-    line does; jobs take half of the processors, at a lower priority, and import torch when asked.
+    Two workers that share the processors compare two networks in half the time that one takes with
+    twice the threads, and more so where browser and server keep a processor busy: threads wait for
+    the slowest of them at every layer (measured on two processors).
+    """
+    return min(2, os.cpu_count() or 1)
+
+
+def worker_options(lane: str, folder: str, *, workers: int) -> dict[str, Any]:
+    """How a worker is started, one of `workers` in its lane.
+
+    The processors are shared out between the workers of a lane. Jobs take half of them, at a lower
+    priority, and import torch when asked.
     """
     environment = {EAGER: "1"} if lane == INTERACTIVE else {NICENESS: str(JOB_NICENESS)}
     # Threads that spin while they wait for each other are up to ten times slower (measured) where
     # several processes share the processors, as browser, server and workers do here.
     environment["OMP_WAIT_POLICY"] = "PASSIVE"
-    if lane == JOBS:
-        environment["OMP_NUM_THREADS"] = str(max(1, (os.cpu_count() or 1) // 2))
+    shares = 2 if lane == JOBS else workers
+    environment["OMP_NUM_THREADS"] = str(max(1, (os.cpu_count() or 1) // shares))
     return {
         "host": LOOPBACK,
         "dashboard_address": f"{LOOPBACK}:0",
         "dashboard": False,
         "nthreads": 1,
         "resources": {lane: 1},
-        "memory_limit": MEMORY_SHARE[lane],
+        "memory_limit": MEMORY_SHARE[lane] / workers,
         "local_directory": folder,
         "preload": ["dqviz.experiments.warm_up"],
         "env": environment,
     }
 
 
-def start_cluster(folder: str) -> Any:
-    """A scheduler in this process and one worker process for each lane; close() ends them."""
+def start_cluster(folder: str, *, workers: int) -> Any:
+    """A scheduler in this process, the interactive workers and one for jobs; close() ends them."""
     import dask
 
     dask.config.set(CONFIG)
     from distributed import Nanny, Scheduler, SpecCluster
 
     scheduler = {"host": LOOPBACK, "port": 0, "dashboard": False}
+    lanes = {INTERACTIVE: workers, JOBS: 1}
+    nannies = {
+        f"{lane}-{number}": {
+            "cls": Nanny,
+            "options": worker_options(lane, folder, workers=count),
+        }
+        for lane, count in lanes.items()
+        for number in range(count)
+    }
     return SpecCluster(
         scheduler={
             "cls": Scheduler,
             "options": {**scheduler, "dashboard_address": f"{LOOPBACK}:0"},
         },
-        workers={lane: {"cls": Nanny, "options": worker_options(lane, folder)} for lane in LANES},
+        workers=nannies,
         silence_logs=50,
     )
 
@@ -99,7 +120,7 @@ def wait_for_the_end(cluster: Any) -> None:
     missing = 0
     while missing < MISSING_SECONDS and not ended.wait(1.0):
         nannies = list(cluster.workers.values())
-        alive = len(nannies) == len(LANES) and all(nanny.is_alive() for nanny in nannies)
+        alive = len(nannies) == len(cluster.worker_spec) and all(n.is_alive() for n in nannies)
         missing = 0 if alive else missing + 1
 
 
@@ -108,7 +129,7 @@ def _read_to_the_end(ended: threading.Event) -> None:
     ended.set()
 
 
-def main(folder: str) -> NoReturn:
+def main(folder: str, workers: int) -> NoReturn:
     """Starts the workers, says where, and waits until standard input ends.
 
     It also ends when a worker is gone for good, so that the engine starts a new host: the nanny of
@@ -118,7 +139,7 @@ def main(folder: str) -> NoReturn:
     if hasattr(signal, "SIGTERM"):
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
-        cluster = start_cluster(folder)
+        cluster = start_cluster(folder, workers=workers)
         print(json.dumps({"address": cluster.scheduler_address}), flush=True)
         with contextlib.suppress(KeyboardInterrupt, SystemExit):
             wait_for_the_end(cluster)
@@ -133,4 +154,4 @@ def main(folder: str) -> NoReturn:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(sys.argv[1], int(sys.argv[2]))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -56,11 +57,18 @@ class Result:
         return table + sum(array.nbytes for array in self.arrays.values())
 
 
-def make_table(rows: Iterable[Mapping[str, Any]], extra: tuple[str, ...] = ()) -> pd.DataFrame:
-    """A table with `COLUMNS`, then `extra`, from one mapping a row.
+def make_table(
+    rows: Iterable[Mapping[str, Any]],
+    extra: tuple[str, ...] = (),
+    *,
+    shared: Mapping[str, Any] = MappingProxyType({}),
+) -> pd.DataFrame:
+    """A table with `COLUMNS`, then `extra`, from one mapping a row and what all rows share.
 
     A column that no row fills is there all the same, so that every export has the same header.
     """
-    table = pd.DataFrame(list(rows), columns=[*COLUMNS, *extra])
+    own = pd.DataFrame(list(rows))
+    table = own.assign(**{name: shared[name] for name in shared if name not in own})
+    table = table.reindex(columns=[*COLUMNS, *extra])
     numbers = ("epsilon", "value", "clean_accuracy", "clean_accuracy_full")
     return table.astype(dict.fromkeys(numbers, "float64"))

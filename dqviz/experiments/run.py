@@ -57,7 +57,7 @@ def run(
     steps.at(0.0, "loading")
     found = KINDS[resolved.kind](resolved, bench or BENCH, steps)
     common = common_columns(resolved)
-    table = make_table(({**common, **found.columns, **row} for row in found.rows), found.extra)
+    table = make_table(found.rows, found.extra, shared={**common, **found.columns})
     return Result(
         table=table,
         arrays=found.arrays,

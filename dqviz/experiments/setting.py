@@ -59,10 +59,13 @@ class Setting:
             early_stop=early_stop,
         )
 
-    def accuracy_columns(self, steps: Steps) -> Mapping[str, Any]:
-        """The clean accuracies that stand in every row, and how the ranges were calibrated."""
+    def accuracy_columns(self, steps: Steps, *, clean: float | None = None) -> Mapping[str, Any]:
+        """The clean accuracies that stand in every row, and how the ranges were calibrated.
+
+        `clean` is the network's own, where it has been measured already.
+        """
         return {
-            "clean_accuracy": self.clean(steps).value,
+            "clean_accuracy": self.clean(steps).value if clean is None else clean,
             "clean_accuracy_full": self.clean(steps, full=True).value,
             "calibration": self.subject.calibration,
             "n_samples": len(self.data),

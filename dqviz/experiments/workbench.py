@@ -159,12 +159,13 @@ class Workbench:
     def _prepare(self, key: tuple[Craft, DataSpec | None, DataSpec], steps: Steps) -> Subject:
         craft_spec, calibration, data = key
         model, quant = craft_spec.model, craft_spec.quant
-        if quant.act_bits == FULL_PRECISION:
-            network = quantize_model(self.network(model), quant)
-            return Subject(key=key, network=network, calibration="none")
-        histograms, source = self._calibrate(model, calibration, data, steps)
-        steps.at(0.9, "quantizing")
+        histograms, source = None, "none"
+        if quant.act_bits != FULL_PRECISION:
+            histograms, source = self._calibrate(model, calibration, data, steps)
+            steps.at(0.9, "quantizing")
         network = quantize_model(self.network(model), quant, calibration=histograms)
+        # Convolutions take about half the time with their channels last (measured on two cores).
+        network = network.to(memory_format=torch.channels_last)
         return Subject(key=key, network=network, calibration=source)
 
     def _calibrate(

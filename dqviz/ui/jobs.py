@@ -8,6 +8,7 @@ stays, greyed. Only while something is being computed does the page ask the engi
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import secrets
 import time
 from collections.abc import Sequence
@@ -20,9 +21,12 @@ from dqviz.specs import ExperimentSpec
 from dqviz.ui import errors
 from dqviz.ui.views import View
 
-POLL_SECONDS = 0.25
+POLL_SECONDS = 0.5
 GRACE_SECONDS = 0.3
 """A result that comes within this time is drawn without any progress bar."""
+
+SOON_SECONDS = 0.5
+"""How long the browser waits, after it has drawn a page, before it has the engine started."""
 
 CHANNEL = "page"
 """A visitor sees one page at a time: what the page needs replaces what the page before needed."""
@@ -84,10 +88,28 @@ def make_engine() -> Engine:
 
 @st.cache_resource(max_entries=1, show_spinner=False)
 def engine() -> Engine:
-    """The one engine of this server, which starts in the background."""
-    made = make_engine()
-    made.start_in_background()
-    return made
+    """The one engine of this server; the first request starts it."""
+    return make_engine()
+
+
+def start_soon() -> bool:
+    """Whether the engine has yet to be started; then that is done once the page is in the browser.
+
+    For a page that has something to show already: its workers take all processors while they start,
+    and the picture would come seconds later.
+    """
+    if engine().has_started:
+        return False
+    runs = itertools.count()
+
+    @st.fragment(run_every=SOON_SECONDS)
+    def start() -> None:
+        if next(runs) > 0:  # asked by the browser, which has drawn the page
+            engine().start_in_background()
+            st.rerun()
+
+    start()
+    return True
 
 
 def _release(owner: str) -> None:

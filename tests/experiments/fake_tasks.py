@@ -1,7 +1,7 @@
 """What workers are given to do in the engine's tests, in place of real experiments.
 
-The field `image` of a specification says what: `echo`, `busy`, `stubborn`, `die` or `fail`, then a
-slash and a detail.
+The field `image` of a specification says what: `echo`, `clock`, `busy`, `stubborn`, `die` or
+`fail`, then a slash and a detail.
 """
 
 from __future__ import annotations
@@ -42,6 +42,11 @@ def environ(spec, name, report, detail):
     return echo(spec, name, report, os.environ.get(detail, "not set"))
 
 
+def clock(spec, name, report, detail):
+    """When it ran."""
+    return echo(spec, name, report, repr(time.monotonic()))
+
+
 def busy(spec, name, report, detail):
     """Computes until it is told to stop."""
     worker = get_worker()
@@ -79,6 +84,7 @@ def fail(spec, name, report, detail):
 DO = {
     "echo": echo,
     "environ": environ,
+    "clock": clock,
     "busy": busy,
     "stubborn": stubborn,
     "die": die,

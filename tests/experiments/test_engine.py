@@ -29,7 +29,7 @@ def until(condition):
 
 @pytest.fixture(scope="module")
 def engine():
-    made = Engine(task=fake_tasks.task)
+    made = Engine(task=fake_tasks.task, workers=1)
     made.start_in_background()
     yield made
     made.shutdown()
@@ -70,7 +70,7 @@ def cpu_in_a_second(engine):
 
 
 def test_it_starts_in_the_background():
-    made = Engine(task=fake_tasks.task)
+    made = Engine(task=fake_tasks.task, workers=1)
     begin = time.monotonic()
     made.start_in_background()
     assert time.monotonic() - begin < 0.5
@@ -81,7 +81,7 @@ def test_it_starts_in_the_background():
 
 
 def test_requests_made_while_it_starts_are_answered(wanted):
-    made = Engine(task=fake_tasks.task)
+    made = Engine(task=fake_tasks.task, workers=1)
     handles = made.submit([wanted("echo/a"), wanted("echo/b")], owner="me", channel="page")
     assert [handle.status for handle in handles] == ["queued", "queued"]
     assert [handle.result(PATIENCE).notes for handle in handles] == [("a",), ("b",)]
@@ -226,10 +226,29 @@ def test_bad_input_is_one_clear_text(engine, ask, wanted, tmp_path):
     assert handles[1].result(PATIENCE).notes == ("good",)
 
 
-@pytest.mark.parametrize("name", ["OMP_NUM_THREADS", "MKL_NUM_THREADS", "MALLOC_TRIM_THRESHOLD_"])
-def test_workers_compute_with_the_threads_and_memory_of_the_command_line(name, ask):
+@pytest.mark.parametrize("name", ["MKL_NUM_THREADS", "MALLOC_TRIM_THRESHOLD_"])
+def test_workers_compute_with_the_memory_settings_of_the_command_line(name, ask):
     (found,) = ask(f"environ/{name}").result(PATIENCE).notes
     assert found == os.environ.get(name, "not set")
+
+
+def test_requests_are_answered_in_the_order_in_which_they_were_made(engine, wanted, ask):
+    blocker = ask("busy/order", channel="blocker")
+    until(lambda: blocker.status == "running")
+    names = [f"clock/{number}" for number in range(12)]
+    handles = engine.submit([wanted(name) for name in names], owner="me", channel="page")
+    blocker.cancel()
+    times = [float(handle.result(PATIENCE).notes[0]) for handle in handles]
+    assert times == sorted(times)
+
+
+def test_two_workers_share_the_processors_and_work_side_by_side(wanted):
+    made = Engine(task=fake_tasks.task, workers=2)
+    threads = made.submit([wanted("environ/OMP_NUM_THREADS")], owner="me", channel="threads")[0]
+    assert threads.result(PATIENCE).notes == (str(max(1, (os.cpu_count() or 1) // 2)),)
+    handles = made.submit([wanted("busy/a"), wanted("busy/b")], owner="me", channel="page")
+    until(lambda: [handle.status for handle in handles] == ["running", "running"])
+    made.shutdown()
 
 
 def test_jobs_run_beside_interactive_requests_at_a_lower_priority(engine, wanted, ask):
@@ -271,12 +290,12 @@ def test_a_running_scheduler_is_used_by_its_address(engine, wanted, ask):
 
 
 def test_shutting_down_leaves_nothing_behind(wanted):
-    made = Engine(task=fake_tasks.task)
+    made = Engine(task=fake_tasks.task, workers=1)
     handle = made.submit([wanted("busy/end")], owner="me", channel="page")[0]
     until(lambda: handle.status == "running")
     host = psutil.Process(made.host_pid)
     processes = [host, *host.children(recursive=True)]
-    folder = Path(host.cmdline()[-1])
+    folder = Path(host.cmdline()[-2])
     assert folder.is_dir()
     made.shutdown()
     assert handle.status == "cancelled"

@@ -31,6 +31,7 @@ class FakeEngine:
     def __init__(self) -> None:
         self.state = self.message = "ready"
         self.starts = 0
+        self.has_started = True
         self.asked: list[ExperimentSpec] = []
         self.slow: list[Job] = []
         self._jobs: dict[str, Job] = {}

@@ -5,15 +5,9 @@ import streamlit as st
 from dqviz import charts
 from dqviz.charts import claims
 from dqviz.ui import controls, jobs, requests, session, show
-from dqviz.ui.settings import Settings
+from dqviz.ui.settings import ELEMENTS, MEASURES, PLAY_HELP, Settings
 
 session.begin(__file__)
-MEASURES = {
-    "Distance": "relative_distance",
-    "Centred": "relative_distance_centred",
-    "Amplification": "amplification",
-}
-ELEMENTS = {"All elements": "all", "At zero": "zero", "Inside": "inside", "Clipped": "clipped"}
 SAID = {
     "Growth": [claims.dq_against_vanilla, claims.quantized_against_full],
     "Quantizer": [claims.quantizer_enlarges],
@@ -27,7 +21,8 @@ with place, st.container(horizontal=True, vertical_alignment="center", key="choi
     if tab == "Growth":
         metric = MEASURES[controls.pick("Measure", tuple(MEASURES), key="metric")]
         others = st.toggle("Controls of equal size", key="controls", bind="query-params")
-        chosen = (metric, others)
+        play = st.toggle("Play", key="play", bind="query-params", help=PLAY_HELP)
+        chosen = (metric, others, play)
     elif tab == "Bit-widths" and session.networks():
         network = controls.pick("Network", session.networks(), key="of")
         weights = controls.pick("Bits of", ("Activations", "Weights"), key="by") == "Weights"
@@ -45,6 +40,9 @@ def draw(settings: Settings) -> None:
     if tab == "Growth":
         specs = requests.amplification(settings, controls=others)
         pictures = {"growth": lambda: charts.distance_by_layer(view.at(at), metric=metric)}
+        if play and len(settings.epsilons) > 1:
+            film = {"metric": metric, "epsilon": at}
+            pictures = {"play": lambda: charts.distance_animation(view.table, **film)}
     elif tab == "Bit-widths":
         by = "weight_bits" if weights else "act_bits"
         specs = requests.heat_map(settings, network, weights=weights)
@@ -69,8 +67,8 @@ def draw(settings: Settings) -> None:
         }
     view = jobs.run(specs, view=tab, first=at)
     show.charts(view, pictures, content=(at, *chosen))
-    said = [claims.attack_against_controls] if True in chosen[1:] and tab == "Growth" else []
-    said = SAID.get(tab, []) + said
+    more = [claims.attack_against_controls] if tab == "Growth" and others else []
+    said = SAID.get(tab, []) + more
     show.claims(tab, view, *said, table=lambda: view.at(at), content=(at, *chosen))
     show.notes(view, at)
 

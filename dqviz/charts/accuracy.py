@@ -31,7 +31,7 @@ def accuracy_bars(table: pd.DataFrame, *, epsilon: float | None = None, height: 
     Controls are left out. `epsilon` (pixel units) is needed where the table holds several.
     """
     attacked = table[~table["attack"].isin(CONTROLS) & (table["layer"] == "network")]
-    metrics = ["clean_accuracy", "robust_accuracy", "robust_accuracy_rounded"]
+    metrics = ["clean_accuracy", "robust_accuracy", "robust_accuracy_uint8"]
     rows = select(attacked, metrics, epsilon=epsilon)
     parts = {m: read_curves(rows[rows["metric"] == m]) for m in metrics}
     curves = max(parts.values(), key=len)
@@ -83,7 +83,7 @@ def _group_name(metric: str, rows: pd.DataFrame) -> str:
         return "clean"
     row = rows[rows["metric"] == metric].iloc[0]
     name = f"{ATTACK_NAMES.get(row['attack'], row['attack'])} {epsilon_text(row['epsilon'])}"
-    return name + (", rounded to 8 bits" if metric.endswith("rounded") else "")
+    return name + (", rounded to 8 bits" if metric.endswith("uint8") else "")
 
 
 def _share_words(group: str, curve: Curve) -> str:

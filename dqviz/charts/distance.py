@@ -101,7 +101,9 @@ def distance_animation(
     _check(metric, statistic)
     steps = [e for e in epsilons(table) if e > 0]
     if len(steps) < 2:
-        raise ChartError(f"an animation needs two epsilons above 0 or more; got {len(steps)}")
+        raise ChartError(
+            f"an animation needs two epsilons above 0 or more, and so far there is {len(steps)}"
+        )
     start = max(steps) if epsilon is None else min(steps, key=lambda e: abs(e - epsilon))
     chosen = table[table["metric"] == metric]
     rows = {e: _rows(chosen, metric, statistic, e, controls=controls) for e in steps}

@@ -1,7 +1,8 @@
-"""What is written while a command works: a line of progress, for terminals only."""
+"""What is written while a command works: progress for terminals, a line now and then for logs."""
 
 from __future__ import annotations
 
+import math
 import shutil
 import sys
 import time
@@ -17,14 +18,22 @@ class ProgressLine:
         self._stream = sys.stderr if stream is None else stream
         self._shown = self._stream.isatty()
         self._last = -INTERVAL
+        self._logged = -math.inf
 
     def __call__(self, fraction: float, text: str) -> None:
         """Says how far the work is, 0 to 1, and what is being done."""
         if self._shown and time.monotonic() - self._last >= INTERVAL:
             self.say(f"{100 * fraction:3.0f} %  {text}")
 
-    def say(self, text: str) -> None:
-        """Writes a text in place of the last one."""
+    def say(self, text: str, *, log_every: float = math.inf) -> None:
+        """Writes a text in place of the last one.
+
+        Where nobody looks on, such as in a log file, a line every `log_every` seconds is written.
+        """
+        if not self._shown and time.monotonic() - self._logged >= log_every:
+            self._logged = time.monotonic()
+            self._stream.write(f"{text}\n")
+            self._stream.flush()
         if self._shown:
             self._last = time.monotonic()
             width = shutil.get_terminal_size().columns - 1

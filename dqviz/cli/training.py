@@ -11,6 +11,8 @@ from .terminal import ProgressLine
 if TYPE_CHECKING:
     from dqviz.defense import Progress
 
+LOG_SECONDS = 30.0
+
 
 def train_recipe(options: argparse.Namespace, progress: ProgressLine) -> str:
     """Trains, or goes on where a killed run in the same folder stopped; says what was written."""
@@ -23,7 +25,11 @@ def train_recipe(options: argparse.Namespace, progress: ProgressLine) -> str:
     from dqviz.defense import train
 
     try:
-        weights = train(recipe, folder, progress=lambda state: progress.say(describe(state)))
+        weights = train(
+            recipe,
+            folder,
+            progress=lambda state: progress.say(describe(state), log_every=LOG_SECONDS),
+        )
     except KeyboardInterrupt:
         progress.clear()
         raise

@@ -20,7 +20,7 @@ def measure(spec: ExperimentSpec, bench: Workbench, steps: Steps) -> Findings:
     """Rows for the whole network, `value`, `low` and `high` of a 95 % Wilson interval each.
 
     `clean_accuracy` and, at every epsilon, `robust_accuracy`; from half a grey level up also
-    `robust_accuracy_rounded`, with the adversarial images rounded to 8 bits as when saved to a
+    `robust_accuracy_uint8`, with the adversarial images rounded to 8 bits as when saved to a
     file. For L2 attacks it is given at every epsilon.
     """
     loading, judging, crafting, measuring = steps.split([1, 1, 10, 2])
@@ -51,5 +51,5 @@ def _versions(
 ) -> dict[str, torch.Tensor]:
     versions = {"robust_accuracy": adversarial}
     if spec.attack.norm != "linf" or epsilon >= ROUNDED_FROM:
-        versions["robust_accuracy_rounded"] = (adversarial * 255).round() / 255
+        versions["robust_accuracy_uint8"] = (adversarial * 255).round() / 255
     return versions

@@ -11,7 +11,20 @@ import streamlit as st
 from dqviz.ui.settings import Parameter, ignored_values
 
 PAGE_NAMES = frozenset(
-    ("view", "metric", "controls", "of", "by", "elements", "norm", "layer", "sample", "maps", "for")
+    (
+        "view",
+        "metric",
+        "controls",
+        "play",
+        "of",
+        "by",
+        "elements",
+        "norm",
+        "layer",
+        "sample",
+        "maps",
+        "for",
+    )
 ) | {"embed", "embed_options"}
 """Names in the address bar that single pages read and check."""
 

@@ -14,7 +14,7 @@ from dqviz.specs import (
     QuantSpec,
 )
 from dqviz.ui.choices import resolve_data
-from dqviz.ui.settings import CRAFTED, EPSILONS, SAMPLES, Settings
+from dqviz.ui.settings import CRAFTED, SAMPLES, Settings
 
 HEAT_BITS = (FULL_PRECISION, 8, 6, 5, 4, 3, 2)
 """The bit-widths that the heat map shows."""
@@ -41,8 +41,7 @@ def quant_spec(settings: Settings, weight_bits: int, act_bits: int) -> QuantSpec
 
 def attack_spec(settings: Settings, *, one: bool = False) -> AttackSpec:
     """The attack. FGSM takes all epsilons of the slider at once, unless `one` is wanted."""
-    every = settings.attack == "fgsm" and not one
-    epsilons = tuple(level / 255 for level in EPSILONS) if every else (settings.epsilon,)
+    epsilons = (settings.epsilon,) if one else settings.epsilons
     return AttackSpec(
         name=settings.attack, epsilons=epsilons, steps=settings.steps, seed=settings.seed
     )

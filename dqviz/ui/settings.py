@@ -18,6 +18,14 @@ EPSILONS = (0.125, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0)
 SAMPLES = (16, 32, 64, 128, 256, 512)
 STEPS = (5, 10, 20, 40, 100)
 CRAFTED = ("each network", "first network")
+MEASURES = {
+    "Distance": "relative_distance",
+    "Centred": "relative_distance_centred",
+    "Amplification": "amplification",
+}
+ELEMENTS = {"All elements": "all", "At zero": "zero", "Inside": "inside", "Clipped": "clipped"}
+"""What the Amplification page can show, by its label: a metric, a class of elements."""
+PLAY_HELP = "From epsilon to epsilon by itself. FGSM alone is computed at all of them."
 MAX_NETWORKS = 4
 MAX_SEED = 9999
 
@@ -48,9 +56,10 @@ class Settings:
         return dict(self.uploads).get(name) or ModelSpec(id=name)
 
     @property
-    def is_quantized(self) -> bool:
-        """Whether weights or activations have fewer than 32 bits."""
-        return (self.weight_bits, self.act_bits) != (FULL_PRECISION, FULL_PRECISION)
+    def epsilons(self) -> tuple[float, ...]:
+        """The epsilons computed together, in pixel units: for FGSM all, since it costs little."""
+        levels = tuple(level / 255 for level in EPSILONS)
+        return levels if self.attack == "fgsm" else (self.epsilon,)
 
 
 def epsilon_text(levels: float) -> str:

@@ -13,6 +13,7 @@ VIEWS = [
     ("", "", ["growth"]),
     ("playground", "", ["image", "probabilities", "noise"]),
     ("amplification", "", ["growth"]),
+    ("amplification", "play=true", ["play"]),
     ("amplification", "view=Bit-widths", ["heat"]),
     ("amplification", "view=Quantizer", ["quantizer", "sqnr", "linear"]),
     ("amplification", "view=Flips", ["flips"]),
@@ -115,6 +116,14 @@ def test_epsilon_reaches_every_chart_that_depends_on_it(tab, path, query, chart)
     before = tab.wait_for_chart(chart)
     tab.slide("eps")
     tab.wait_for_change(chart, before)
+
+
+def test_play_goes_from_epsilon_to_epsilon(tab):
+    tab.open("amplification", "play=true&eps=0.125/255")
+    before = tab.wait_for_chart("play")
+    tab.page.get_by_text("Play", exact=False).locator("visible=true").last.click()
+    tab.wait_for_change("play", before)
+    assert tab.query()["eps"] == ["0.125/255"]
 
 
 def test_a_link_reproduces_the_view(fake_server, open_tab):

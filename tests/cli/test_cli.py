@@ -226,6 +226,15 @@ def test_progress_is_for_terminals_only():
     assert "\n" not in shown._stream.text
 
 
+def test_a_log_file_gets_a_line_now_and_then(monkeypatch):
+    now = iter([100.0, 100.0, 110.0, 131.0, 131.0])
+    monkeypatch.setattr("dqviz.cli.terminal.time.monotonic", lambda: next(now))
+    line = ProgressLine(Terminal(False))
+    for text in ("first", "too soon", "later"):
+        line.say(text, log_every=30)
+    assert line._stream.text == "first\nlater\n"
+
+
 def test_interrupting_is_clean(monkeypatch, command, network, images, tmp_path):
     def interrupted(*arguments, **options):
         raise KeyboardInterrupt

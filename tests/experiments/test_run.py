@@ -195,7 +195,7 @@ def test_accuracy_has_intervals_and_rounding_from_half_a_grey_level(model, data)
     attack = AttackSpec(name="pgd", steps=2, epsilons=epsilons)
     table = run(spec("accuracy", model, data, attack=attack)).table
     assert set(table["layer"]) == {"network"}
-    rounded = table[table["metric"] == "robust_accuracy_rounded"]
+    rounded = table[table["metric"] == "robust_accuracy_uint8"]
     assert set(rounded["epsilon"]) == {1 / 255}
     for epsilon in epsilons:
         rows = table[(table["epsilon"] == epsilon) & (table["metric"] == "robust_accuracy")]

@@ -25,6 +25,8 @@ VIEWS = [
     ),
     ("amplification", {}, ["Distance by layer"]),
     ("amplification", {"metric": "Amplification"}, ["Amplification by layer"]),
+    ("amplification", {"play": "true"}, ["Distance by layer, epsilon by epsilon"]),
+    ("amplification", {"play": "true", "attack": "PGD"}, ["Distance by layer"]),
     ("amplification", {"view": "Bit-widths"}, ["Relative distance by layer and bit-width"]),
     (
         "amplification",
@@ -244,7 +246,7 @@ def test_an_engine_that_does_not_run_can_be_started_again(open_page, engine):
     assert "does not run" in words(app)
     engine.set_state("ready", "ready")
     app.button(key="restart").click().run()
-    assert engine.starts == 2
+    assert engine.starts == 1
     assert not app.error
 
 
@@ -262,6 +264,17 @@ def test_the_first_page_shows_the_shipped_result_until_there_is_a_live_one(
     app.run()
     assert "Shipped result" not in words(app)
     assert titles(app) == ["Distance by layer"]
+
+
+def test_the_engine_starts_once_the_first_page_is_drawn(open_page, engine):
+    engine.has_started = False
+    app = open_page()
+    assert titles(app) == ["Distance by layer"]
+    assert [badge.value for badge in app.markdown if "Shipped result" in str(badge.value)]
+    assert (engine.starts, engine.asked) == (0, [])
+    engine.has_started = True
+    app.run()
+    assert engine.asked
 
 
 def test_an_uploaded_network_is_compared_at_once(open_page, engine):

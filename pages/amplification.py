@@ -9,11 +9,11 @@ from dqviz.ui.settings import ELEMENTS, MEASURES, PLAY_HELP, Settings
 
 session.begin(__file__)
 SAID = {
-    "Growth": [claims.dq_against_vanilla, claims.quantized_against_full],
     "Quantizer": [claims.quantizer_enlarges],
     "Flips": [claims.flips_effect],
     "Failure": [claims.failure_predicted, claims.accuracy_difference],
 }
+COMPARED = [claims.dq_against_vanilla, claims.quantized_against_full]
 
 st.title("Amplification", anchor=False)
 tab, place = controls.tabs(("Growth", "Bit-widths", "Quantizer", "Flips", "Failure"))
@@ -67,9 +67,10 @@ def draw(settings: Settings) -> None:
         }
     view = jobs.run(specs, view=tab, first=at)
     show.charts(view, pictures, content=(at, *chosen))
-    more = [claims.attack_against_controls] if tab == "Growth" and others else []
-    said = SAID.get(tab, []) + more
-    show.claims(tab, view, *said, table=lambda: view.at(at), content=(at, *chosen))
+    compared = COMPARED if tab == "Growth" else []
+    if tab == "Growth" and others:
+        compared = [*COMPARED, claims.attack_against_controls]
+    show.claims(tab, view, *SAID.get(tab, []), paired=compared, at=at, content=chosen)
     show.notes(view, at)
 
 

@@ -17,10 +17,10 @@ def draw(settings: Settings) -> None:
     if tab == "Layers":
         show.chart("constants", view, lambda: charts.layer_constants(view.table))
         show.chart("batchnorm", view, lambda: charts.batchnorm_effect(view.table))
-        show.claims(tab, view, claims.folded_norms, table=lambda: view.table)
+        show.claims(tab, view, claims.folded_norms)
     elif tab == "Network":
         show.chart("bounds", view, lambda: charts.network_bounds(view.table))
-        show.claims(tab, view, claims.margins, table=lambda: view.table)
+        show.claims(tab, view, claims.margins)
     elif tab == "Measured gain":
         picture = {"gain": lambda: charts.gain_against_bound(view.at(settings.epsilon))}
         show.charts(view, picture, content=(settings.epsilon,))

@@ -2,10 +2,9 @@
 
 from pathlib import Path
 
-import pandas as pd
 import streamlit as st
 
-from dqviz.charts import claims, distance_by_layer
+from dqviz.charts import distance_by_layer
 from dqviz.ui import controls, jobs, requests, session, shipped, show, story
 from dqviz.ui.settings import Settings
 
@@ -21,17 +20,10 @@ def draw(settings: Settings) -> None:
     if ready.results and (later or not view.results):
         view = ready
         st.badge("Shipped result", icon=":material/inventory_2:", help=story.SHIPPED)
-    content = (epsilon, "overview")
     pictures = {"growth": lambda: distance_by_layer(view.at(epsilon), height=400)}
-    show.charts(view, pictures, content=content)
-
-    def compared(rows: pd.DataFrame) -> list[claims.Claim]:
-        bits = (rows.weight_bits == settings.weight_bits) & (rows.act_bits == settings.act_bits)
-        return claims.dq_against_vanilla(rows[bits])
-
-    say = (compared, claims.quantized_against_full)
-    content = (*content, settings.weight_bits, settings.act_bits)
-    show.claims("overview", view, *say, table=lambda: view.at(epsilon), content=content)
+    show.charts(view, pictures, content=(epsilon, "overview"))
+    content = (settings.weight_bits, settings.act_bits)
+    show.claims("overview", view, paired=[story.sentences(settings)], at=epsilon, content=content)
     show.notes(view, epsilon)
 
 

@@ -1,7 +1,7 @@
 """Measure the shipped networks on their test images: docs/RESULTS.md and the overview's picture.
 
     python recipes/results.py            # writes docs/RESULTS.md, docs/results.csv
-    python recipes/results.py overview   # writes dqviz/results/overview.parquet
+    python recipes/results.py overview   # writes dqviz/results/overview*.parquet
 
 Nothing in these files is written by hand.
 """
@@ -177,16 +177,18 @@ def write_results() -> None:
 def write_overview() -> None:
     """The rows of the overview's first chart, as the app asks for them by default."""
     attack = AttackSpec(epsilons=tuple(level / 255 for level in EPSILONS))
-    tables = []
+    results = []
     for weights, bits in itertools.product(("vanilla", "dq"), ((8, 4), (32, 32))):
         id = f"streetdigits/resnet20/{weights}"
         data = DataSpec(name="streetdigits", n_samples=64)
-        tables.append(run(spec(id, "amplification", bits, data=data, attack=attack)).table)
-    table = pd.concat(tables, ignore_index=True)
+        results.append(run(spec(id, "amplification", bits, data=data, attack=attack)))
+    table = pd.concat([result.table for result in results], ignore_index=True)
+    samples = pd.concat([result.samples for result in results], ignore_index=True)
     kept = ["relative_distance", "relative_distance_centred", "amplification", "clean_accuracy"]
-    target = ROOT / "dqviz" / "results" / "overview.parquet"
-    target.parent.mkdir(exist_ok=True)
-    table[table.metric.isin(kept)].to_parquet(target, index=False)
+    folder = ROOT / "dqviz" / "results"
+    folder.mkdir(exist_ok=True)
+    table[table.metric.isin(kept)].to_parquet(folder / "overview.parquet", index=False)
+    samples.to_parquet(folder / "overview-samples.parquet", index=False)
 
 
 if __name__ == "__main__":

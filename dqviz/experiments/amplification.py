@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import torch
 
@@ -21,8 +22,9 @@ from dqviz.specs import CONTROLS, FULL_PRECISION, ExperimentSpec
 from .findings import Findings, proportion_rows
 from .setting import Setting, add_notes, prepare
 from .steps import Steps
-from .workbench import Workbench
+from .workbench import Measured, Workbench
 
+DISTANCE = "relative_distance"
 SQNR = "sqnr_db"
 """It compares clean activations with full precision, so it is the same for every perturbation."""
 
@@ -42,10 +44,11 @@ def measure(spec: ExperimentSpec, bench: Workbench, steps: Steps) -> Findings:
     parts = iter(measuring.split([_cost(spec, name) for _ in attacked for name in names]))
     for epsilon, adversarial in attacked.items():
         for name in names:
-            rows, reason = _remembered(setting, name, epsilon, adversarial, next(parts))
-            found.add(rows, attack=name, epsilon=epsilon)
-            if reason is not None and name == spec.attack.name:
-                found.notes.append(f"At {epsilon * 255:.4g}/255: {reason}.")
+            measured = _remembered(setting, name, epsilon, adversarial, next(parts))
+            found.add(measured.rows, attack=name, epsilon=epsilon)
+            found.samples.append({**measured.samples, "attack": name, "epsilon": epsilon})
+            if measured.reason is not None and name == spec.attack.name:
+                found.notes.append(f"At {epsilon * 255:.4g}/255: {measured.reason}.")
     clean = next(row["value"] for row in found.rows if row["metric"] == "clean_accuracy")
     found.columns.update(setting.accuracy_columns(judging, clean=clean))
     return found
@@ -53,17 +56,17 @@ def measure(spec: ExperimentSpec, bench: Workbench, steps: Steps) -> Findings:
 
 def _remembered(
     setting: Setting, name: str, epsilon: float, adversarial: torch.Tensor, steps: Steps
-) -> tuple[list[Row], str | None]:
-    """The rows of one perturbation, and why failure cannot be predicted (None: it can).
+) -> Measured:
+    """What one perturbation gives.
 
-    They do not depend on what else was asked for, so they are kept for the next experiment.
+    It does not depend on what else was asked for, so it is kept for the next experiment.
     """
     spec, bench = setting.spec, setting.bench
     attack = dataclasses.replace(spec.attack, epsilons=(epsilon,))
     clean = (setting.subject.key, setting.images_spec, spec.batch_size)
     key = (clean, setting.source.key, attack, name, _follows_flips(spec, name))
 
-    def compute() -> tuple[list[Row], str | None]:
+    def compute() -> Measured:
         images = _perturbed(setting, name, adversarial)
         profile = _profile(
             setting, name, epsilon, images, steps, with_sqnr=clean not in bench.sqnr_rows
@@ -72,10 +75,19 @@ def _remembered(
         bench.sqnr_rows.get(clean, lambda: [row for row in rows if row.metric == SQNR])
         prediction = failure_prediction(profile)
         rows = [row for row in rows if row.metric != SQNR]
-        return rows + accuracy_rows(setting, profile) + prediction.rows, prediction.reason
+        rows += accuracy_rows(setting, profile) + prediction.rows
+        return Measured(rows, _last_distances(profile), prediction.reason)
 
-    rows, reason = bench.profile_rows.get(key, compute)
-    return rows + bench.sqnr_rows.get(clean, lambda: _sqnr_rows(setting, steps)), reason
+    measured = bench.measured.get(key, compute)
+    sqnr = bench.sqnr_rows.get(clean, lambda: _sqnr_rows(setting, steps))
+    return measured._replace(rows=measured.rows + sqnr)
+
+
+def _last_distances(profile: Profile) -> dict[str, Any]:
+    """The relative distance of every image at the last layer's input."""
+    last = profile.layers[-2]
+    distances = profile.values[last][DISTANCE].numpy()
+    return {"layer": last, "metric": DISTANCE, "value": distances}
 
 
 def _sqnr_rows(setting: Setting, steps: Steps) -> list[Row]:

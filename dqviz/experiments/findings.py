@@ -16,7 +16,8 @@ from dqviz.measure.rows import NETWORK, Row
 class Findings:
     """Rows (mappings of columns), what all of them share, arrays by name, and notes.
 
-    `extra` names the columns that this kind adds after the common ones.
+    `extra` names the columns that this kind adds after the common ones. `samples` are mappings of
+    columns whose `value` holds a number for every image.
     """
 
     rows: list[dict[str, Any]] = dataclasses.field(default_factory=list)
@@ -24,6 +25,7 @@ class Findings:
     arrays: dict[str, np.ndarray] = dataclasses.field(default_factory=dict)
     notes: list[str] = dataclasses.field(default_factory=list)
     extra: tuple[str, ...] = ()
+    samples: list[dict[str, Any]] = dataclasses.field(default_factory=list)
 
     def add(self, rows: Iterable[Row], **columns: Any) -> None:
         """Adds measured rows, all with the given columns."""

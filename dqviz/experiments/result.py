@@ -34,6 +34,20 @@ COLUMNS = (
 """The columns of every table, in order. `epsilon` is in pixel units, 32 bits are full precision,
 `clean_accuracy_full` is that of the same network at full precision on the same images."""
 
+SAMPLE_COLUMNS = (
+    "model",
+    "weights",
+    "weight_bits",
+    "act_bits",
+    "attack",
+    "epsilon",
+    "layer",
+    "metric",
+    "image",
+    "value",
+)
+"""The columns of the numbers by image; `image` counts from 0 in the order of the data."""
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Result:
@@ -41,7 +55,8 @@ class Result:
 
     `table` has the columns `COLUMNS` and whatever the kind of experiment adds after them. `arrays`
     holds pictures by name (float32, said by the experiment that makes them). `notes` are sentences
-    a reader needs, such as where the calibration came from.
+    a reader needs, such as where the calibration came from. `samples` has one row an image, with
+    `SAMPLE_COLUMNS`, so that results on the same images can be compared pair by pair.
     """
 
     table: pd.DataFrame
@@ -49,12 +64,14 @@ class Result:
     notes: tuple[str, ...]
     spec_key: str
     version: str
+    samples: pd.DataFrame = dataclasses.field(default_factory=lambda: make_samples(()))
 
     @property
     def nbytes(self) -> int:
         """About how many bytes of memory the result takes."""
-        table = int(self.table.memory_usage(deep=True, index=False).sum())
-        return table + sum(array.nbytes for array in self.arrays.values())
+        tables = (self.table, self.samples)
+        held = sum(int(t.memory_usage(deep=True, index=False).sum()) for t in tables)
+        return held + sum(array.nbytes for array in self.arrays.values())
 
 
 def make_table(
@@ -72,3 +89,10 @@ def make_table(
     table = table.reindex(columns=[*COLUMNS, *extra])
     numbers = ("epsilon", "value", "clean_accuracy", "clean_accuracy_full")
     return table.astype(dict.fromkeys(numbers, "float64"))
+
+
+def make_samples(rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
+    """A table with `SAMPLE_COLUMNS` from mappings whose `value` holds one number an image."""
+    parts = [pd.DataFrame({**row, "image": range(len(row["value"]))}) for row in rows]
+    empty = pd.DataFrame(columns=SAMPLE_COLUMNS)
+    return pd.concat(parts, ignore_index=True)[list(SAMPLE_COLUMNS)] if parts else empty

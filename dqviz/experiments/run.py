@@ -16,7 +16,7 @@ from dqviz.specs import DataSpec, ExperimentSpec, ModelSpec, spec_key
 from . import accuracy, amplification, lipschitz, playground
 from .findings import Findings
 from .resolve import resolve
-from .result import Result, make_table
+from .result import Result, make_samples, make_table
 from .steps import Steps
 from .workbench import Workbench, data_name, subject_name
 
@@ -58,12 +58,14 @@ def run(
     found = KINDS[resolved.kind](resolved, bench or BENCH, steps)
     common = common_columns(resolved)
     table = make_table(found.rows, found.extra, shared={**common, **found.columns})
+    network = {name: common[name] for name in ("model", "weights", "weight_bits", "act_bits")}
     return Result(
         table=table,
         arrays=found.arrays,
         notes=tuple(found.notes),
         spec_key=spec_key(resolved),
         version=__version__,
+        samples=make_samples({**network, **row} for row in found.samples),
     )
 
 

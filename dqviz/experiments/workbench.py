@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import torch
 from torch import nn
@@ -29,6 +30,14 @@ from .steps import Steps
 
 DATA_BYTES = 1024**3
 CRAFTED_BYTES = 512 * 1024**2
+
+
+class Measured(NamedTuple):
+    """What one perturbation gives: rows, a number an image, and why failure cannot be predicted."""
+
+    rows: list[Row]
+    samples: dict[str, Any]
+    reason: str | None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -72,7 +81,7 @@ class Workbench:
         self._crafted: Memo[dict[float, torch.Tensor]] = Memo(
             max_entries=64, max_bytes=CRAFTED_BYTES, size=_crafted_bytes
         )
-        self.profile_rows: Memo[tuple[list[Row], str | None]] = Memo(max_entries=256)
+        self.measured: Memo[Measured] = Memo(max_entries=256)
         self.sqnr_rows: Memo[list[Row]] = Memo(max_entries=64)
 
     def sized(self, data: DataSpec, model: ModelSpec) -> DataSpec:

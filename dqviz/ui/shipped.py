@@ -11,20 +11,32 @@ from dqviz import __version__
 from dqviz.experiments import Result
 from dqviz.ui.views import View
 
-FILE = "overview.parquet"
+ROWS, SAMPLES = "overview.parquet", "overview-samples.parquet"
 
 
 @st.cache_resource(max_entries=1, show_spinner=False)
 def overview() -> View:
     """The shipped rows, in one result; no result where nothing is shipped."""
-    entry = resources.files("dqviz").joinpath("results", FILE)
+    tables = [_shipped(name) for name in (ROWS, SAMPLES)]
+    return View() if tables[0].empty else view_of(*tables)
+
+
+def _shipped(name: str) -> pd.DataFrame:
+    entry = resources.files("dqviz").joinpath("results", name)
     if not entry.is_file():
-        return View()
+        return pd.DataFrame()
     with entry.open("rb") as file:
-        return view_of(pd.read_parquet(file))
+        return pd.read_parquet(file)
 
 
-def view_of(table: pd.DataFrame) -> View:
-    """A view of rows that no engine has computed."""
-    result = Result(table=table, arrays={}, notes=(), spec_key="shipped", version=__version__)
+def view_of(table: pd.DataFrame, samples: pd.DataFrame) -> View:
+    """A view of rows and of numbers by image that no engine has computed."""
+    result = Result(
+        table=table,
+        arrays={},
+        notes=(),
+        spec_key="shipped",
+        version=__version__,
+        samples=samples,
+    )
     return View((result,))

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
 
-import pandas as pd
 import streamlit as st
 
 from dqviz import __version__
@@ -29,6 +28,8 @@ it is and the browser need not measure it anew."""
 MARGIN = {"l": 92, "r": 24, "t": 40, "b": 98}
 
 MOST_CLAIMS = 4
+Maker = Callable[..., list[Claim]]
+"""From rows to sentences."""
 KINDS = {
     "supports": "check",
     "contradicts": "close",
@@ -131,17 +132,19 @@ def notes(view: View, epsilon: float) -> None:
 def claims(
     key: str,
     view: View,
-    *makers: Callable[[pd.DataFrame], list[Claim]],
-    table: Callable[[], pd.DataFrame],
+    *makers: Maker,
+    paired: Sequence[Maker] = (),
+    at: float | None = None,
     content: Sequence[Hashable] = (),
 ) -> None:
     """What the numbers say, in sentences computed from the rows that the chart shows.
 
-    Nothing is said of a stale picture.
+    The `paired` makers come first and are given the numbers by image as `samples`. `at` is the
+    epsilon whose rows are meant, None means all. Nothing is said of a stale picture.
     """
-    if not view.results or view.stale or not makers:
+    if not view.results or view.stale or not (makers or paired):
         return
-    found = _stated(key, (*view.keys, *content), makers, table)
+    found = _stated(key, (*view.keys, at, *content), view, makers, paired, at)
     lines = [f":material/{KINDS[claim.kind]}: {links.plain(claim.text)}" for claim in found]
     if {claim.kind for claim in found} & {"supports", "contradicts"}:
         lines.append(KINDS_SAID)
@@ -153,8 +156,14 @@ def claims(
 def _stated(
     key: str,
     content: tuple[Hashable, ...],
-    _makers: Sequence[Callable[[pd.DataFrame], list[Claim]]],
-    _table: Callable[[], pd.DataFrame],
+    _view: View,
+    _makers: Sequence[Maker],
+    _paired: Sequence[Maker],
+    _at: float | None,
 ) -> list[Claim]:
-    rows = _table()
-    return [claim for make in _makers for claim in make(rows)][:MOST_CLAIMS]
+    rows = _view.table if _at is None else _view.at(_at)
+    found = []
+    if _paired and _at is not None:
+        samples = _view.samples_at(_at)
+        found = [claim for make in _paired for claim in make(rows, samples=samples)]
+    return [*found, *[claim for make in _makers for claim in make(rows)]][:MOST_CLAIMS]

@@ -40,6 +40,11 @@ class View:
         """The rows of one epsilon (pixel units), the nearest that there is; not to be changed."""
         return nearest(_by_epsilon(self.keys, self.results), epsilon)
 
+    def samples_at(self, epsilon: float) -> pd.DataFrame:
+        """The numbers by image at the nearest epsilon that there is; not to be changed."""
+        found = _samples(self.keys, self.results)
+        return nearest(found, epsilon) if found else pd.DataFrame()
+
 
 def nearest(tables: dict[float, pd.DataFrame], epsilon: float) -> pd.DataFrame:
     """The table of the epsilon that is nearest to the one wanted."""
@@ -63,3 +68,9 @@ def _merged(keys: tuple[str, ...], _results: tuple[Result, ...]) -> pd.DataFrame
 @st.cache_resource(max_entries=32, show_spinner=False)
 def _by_epsilon(keys: tuple[str, ...], _results: tuple[Result, ...]) -> dict[float, pd.DataFrame]:
     return by_epsilon(_merged(keys, _results))
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def _samples(keys: tuple[str, ...], _results: tuple[Result, ...]) -> dict[float, pd.DataFrame]:
+    parts = [result.samples for result in _results if not result.samples.empty]
+    return by_epsilon(pd.concat(parts, ignore_index=True)) if parts else {}

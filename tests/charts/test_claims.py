@@ -2,13 +2,17 @@
 
 import math
 
+import numpy as np
 import pandas as pd
 import pytest
+import scipy.stats
 
 from dqviz.charts import claims
+from dqviz.charts.paired import student
 from tests.charts.tables import DQ, VANILLA, bounds, layer_names, of, profile, table, whole
 
 NAMES = layer_names()
+LAST = [name for name in NAMES if name != "logits"][-1]
 LOW = [0.02] * 20 + [0.02]
 HIGH = [0.04] * 20 + [0.04]
 RISING = [0.01 * (i + 1) for i in range(21)]
@@ -124,6 +128,18 @@ def test_flips_enlarge_or_reduce(value, kind, verb):
     claim = only(claims.flips_effect(table(rows)))
     assert claim.kind == kind
     assert f"Bucket flips {verb}" in claim.text
+    assert "-" not in claim.text.partition("by ")[2].partition(" of")[0]
+
+
+def test_flips_that_help_and_hinder_decide_nothing():
+    rows = [*profile(values=[0.3] * 21, **A4)]
+    rows += profile(metric="flip_contribution", values=[0.1] * 21, **A4)
+    frame = table(rows)
+    low = (frame["metric"] == "flip_contribution") & (frame["statistic"] == "q10")
+    frame.loc[low, "value"] = -0.05
+    claim = only(claims.flips_effect(frame))
+    assert claim.kind == "undecided"
+    assert "the other way round" in claim.text
 
 
 def folded(vanilla, dq):
@@ -233,12 +249,71 @@ def test_no_conclusion_without_a_partner_at_full_precision():
     assert "not there at full precision" in claim.text
 
 
-def test_every_sentence_refuses_an_empty_table():
-    nothing = table(profile(metric="something_else"))
-    found = [*claims.amplification_claims(nothing), *claims.lipschitz_claims(nothing)]
-    assert len(found) == 9
-    assert {c.kind for c in found} == {"undecided"}
-    assert all(c.text.startswith("No conclusion") for c in found)
+@pytest.mark.parametrize("name", [name for name in claims.__all__ if name != "Claim"])
+def test_every_sentence_refuses_an_empty_table(name):
+    claim = only(getattr(claims, name)(table(profile(metric="something_else"))))
+    assert claim.kind == "undecided"
+    assert claim.text.startswith("No conclusion")
+
+
+def by_image(values, network=VANILLA, attack="fgsm", **bits):
+    """The numbers by image at the last layer."""
+    model, _, weights = network.rpartition("/")
+    columns = {"model": model, "weights": weights, "weight_bits": 32, "act_bits": 32, **bits}
+    columns |= {"attack": attack, "epsilon": 1 / 255, "layer": LAST}
+    columns |= {"metric": "relative_distance"}
+    return pd.DataFrame({**columns, "image": range(len(values)), "value": values})
+
+
+ONE = [0.02 + 0.001 * i for i in range(20)]
+"""Distances of twenty images that differ far more from image to image than by network."""
+
+
+def paired(factors):
+    """DQ against vanilla where dq's distance of image i is factors[i % 2] times vanilla's."""
+    other = [value * factors[i % 2] for i, value in enumerate(ONE)]
+    samples = pd.concat([by_image(ONE), by_image(other, DQ)])
+    frame = table([*profile(VANILLA, values=HIGH), *profile(DQ, values=LOW)])
+    return only(claims.dq_against_vanilla(frame, samples=samples))
+
+
+def test_networks_are_compared_image_by_image():
+    assert paired([0.9, 0.95]).kind == "supports"
+    assert paired([1.05, 1.1]).kind == "contradicts"
+    undecided = paired([0.8, 1.2])
+    assert undecided.kind == "undecided"
+    assert "no clear difference" in undecided.text
+    ratios = np.log([0.9, 0.95] * 10)
+    half = scipy.stats.t.ppf(0.975, 19) * scipy.stats.sem(ratios)
+    low, value, high = np.exp(ratios.mean() + np.array([-half, 0, half]))
+    assert f"{value:.2f} times (95 % interval {low:.2f} to {high:.2f}" in paired([0.9, 0.95]).text
+
+
+def test_quantization_and_controls_are_compared_image_by_image():
+    double = [2 * value for value in ONE]
+    frame = table([*profile(values=LOW), *profile(values=LOW, **A4)])
+    samples = pd.concat([by_image(ONE), by_image(double, **A4)])
+    claim = only(claims.quantized_against_full(frame, samples=samples))
+    assert claim.kind == "supports"
+    assert "2.00 times (95 % interval 2.00 to 2.00" in claim.text
+    frame = table([*profile(values=LOW), *profile(values=LOW, attack="gaussian")])
+    samples = pd.concat([by_image(ONE), by_image(double, attack="gaussian")])
+    claim = only(claims.attack_against_controls(frame, samples=samples))
+    assert claim.kind == "contradicts"
+    assert "0.50 times (95 % interval 0.50 to 0.50" in claim.text
+
+
+def test_few_images_and_zeros_have_no_interval():
+    pair = [*profile(VANILLA, values=HIGH), *profile(DQ, values=LOW)]
+    few = pd.concat([by_image(ONE[:7]), by_image(ONE[:7], DQ)])
+    assert "interval" not in only(claims.dq_against_vanilla(table(pair), samples=few)).text
+    zeros = pd.concat([by_image([0.0] * 20), by_image(ONE, DQ)])
+    assert "interval" not in only(claims.dq_against_vanilla(table(pair), samples=zeros)).text
+
+
+@pytest.mark.parametrize("freedom", [7, 15, 63, 511])
+def test_students_quantile(freedom):
+    assert student(freedom) == pytest.approx(scipy.stats.t.ppf(0.975, freedom), abs=1e-3)
 
 
 def test_basis_holds_the_rows_of_the_sentence_only():

@@ -25,7 +25,7 @@ page = st.navigation(
     ],
     position="top",
 )
-with links.ignored_shown():
+with links.ignored_shown(), errors.shown():
     sliders = sidebar.draw()
     with errors.shown():
         page.run()

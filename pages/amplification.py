@@ -3,25 +3,18 @@
 import streamlit as st
 
 from dqviz import charts
-from dqviz.charts import claims
-from dqviz.ui import controls, jobs, requests, session, show
+from dqviz.ui import controls, jobs, requests, sentences, session, show
 from dqviz.ui.settings import ELEMENTS, MEASURES, PLAY_HELP, Settings
 
 session.begin(__file__)
-SAID = {
-    "Quantizer": [claims.quantizer_enlarges],
-    "Flips": [claims.flips_effect],
-    "Failure": [claims.failure_predicted, claims.accuracy_difference],
-}
-COMPARED = [claims.dq_against_vanilla, claims.quantized_against_full]
-
+metric, others = "relative_distance", False
 st.title("Amplification", anchor=False)
 tab, place = controls.tabs(("Growth", "Bit-widths", "Quantizer", "Flips", "Failure"))
 with place, st.container(horizontal=True, vertical_alignment="center", key="choices"):
     if tab == "Growth":
         metric = MEASURES[controls.pick("Measure", tuple(MEASURES), key="metric")]
-        others = st.toggle("Controls of equal size", key="controls", bind="query-params")
-        play = st.toggle("Play", key="play", bind="query-params", help=PLAY_HELP)
+        others = controls.switch("Controls of equal size", key="controls")
+        play = controls.switch("Play", key="play", help=PLAY_HELP)
         chosen = (metric, others, play)
     elif tab == "Bit-widths" and session.networks():
         network = controls.pick("Network", session.networks(), key="of")
@@ -41,7 +34,7 @@ def draw(settings: Settings) -> None:
         specs = requests.amplification(settings, controls=others)
         pictures = {"growth": lambda: charts.distance_by_layer(view.at(at), metric=metric)}
         if play and len(settings.epsilons) > 1:
-            film = {"metric": metric, "epsilon": at}
+            film = {"metric": metric, "epsilon": at, "controls": others}
             pictures = {"play": lambda: charts.distance_animation(view.table, **film)}
     elif tab == "Bit-widths":
         by = "weight_bits" if weights else "act_bits"
@@ -65,12 +58,13 @@ def draw(settings: Settings) -> None:
             "failing": lambda: charts.failure_by_layer(view.at(at)),
             "accuracy": lambda: charts.accuracy_bars(view.at(at)),
         }
+    if not specs:
+        st.info(sentences.NO_FLIPS, icon=":material/info:")
+        return
     view = jobs.run(specs, view=tab, first=at)
     show.charts(view, pictures, content=(at, *chosen))
-    compared = COMPARED if tab == "Growth" else []
-    if tab == "Growth" and others:
-        compared = [*COMPARED, claims.attack_against_controls]
-    show.claims(tab, view, *SAID.get(tab, []), paired=compared, at=at, content=chosen)
+    compared = sentences.compared(tab, metric=metric, controls=others)
+    show.claims(tab, view, *sentences.said(tab), paired=compared, at=at, content=chosen)
     show.notes(view, at)
 
 

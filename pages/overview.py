@@ -1,5 +1,6 @@
 """The story in one screen: small errors, and how they grow."""
 
+import dataclasses
 from pathlib import Path
 
 import streamlit as st
@@ -13,7 +14,7 @@ session.begin(__file__)
 
 def draw(settings: Settings) -> None:
     epsilon = settings.epsilon
-    ready = shipped.overview()
+    ready = dataclasses.replace(shipped.overview(), stale=not shipped.answers(settings))
     later = bool(ready.results) and jobs.start_soon()
     asked = requests.amplification(settings)
     view = ready if later else jobs.run(asked, view="Growth", first=epsilon)
@@ -25,10 +26,12 @@ def draw(settings: Settings) -> None:
     content = (settings.weight_bits, settings.act_bits)
     show.claims("overview", view, paired=[story.sentences(settings)], at=epsilon, content=content)
     show.notes(view, epsilon)
+    if any(name.endswith("/dq") for name in settings.networks):
+        st.caption(story.PENALTY_ONLY)
 
 
 st.title("How small errors grow inside a quantized network", anchor=False)
-for column, (name, text) in zip(st.columns(3, gap="medium"), story.STORY.items(), strict=True):
+for column, (name, text) in zip(st.columns(4, gap="medium"), story.STORY.items(), strict=True):
     with column:
         st.markdown(f"**{name}**  \n{text}")
 controls.charts(draw)

@@ -4,7 +4,7 @@ import streamlit as st
 
 from dqviz import charts
 from dqviz.ui import controls, jobs, links, playground, requests, session, show, upload
-from dqviz.ui.settings import SAMPLES, Settings, whole
+from dqviz.ui.settings import CRAFTED, SAMPLES, Settings, whole
 
 session.begin(__file__)
 
@@ -27,11 +27,18 @@ def draw(settings: Settings) -> None:
     view = jobs.run(asked, view="playground")
     if not view.results:
         return
-    named = playground.names(view)
-    shown = controls.pick("Perturbation made for", tuple(named), key="for", labelled=True)
-    arrays = [named[shown].arrays[key] for key in ("clean", "perturbation", "adversarial")]
-    triplet = {"image": lambda: charts.image_triplet(*arrays, height=330)}
-    show.charts(view, triplet, content=(shown,))
+    victims = playground.victims(settings)
+    network, quantized = next(iter(victims.values()))
+    if settings.crafted == CRAFTED[0]:
+        shown = controls.pick("Show the perturbation of", tuple(victims), key="for", labelled=True)
+        network, quantized = victims[shown]
+    victim = playground.result_of(view, network, quantized)
+    if victim is not None:
+        arrays = [victim.arrays[key] for key in ("clean", "perturbation", "adversarial")]
+        triplet = {"image": lambda: charts.image_triplet(*arrays, height=330)}
+        show.charts(view, triplet, content=(network, quantized))
+        kind = "Class predicted for this image" if image else "True class of this image"
+        st.caption(f"{kind}: {links.plain(playground.label(victim))}")
     show.chart("probabilities", view, lambda: charts.probabilities(view.table))
     layers = playground.layers(view)
     st.multiselect(
@@ -44,7 +51,8 @@ def draw(settings: Settings) -> None:
     )
     if tuple(st.session_state["maps"]) != chosen:
         st.rerun()
-    show.chart("noise", view, lambda: charts.noise_maps(playground.pictures(view)))
+    if playground.pictures(view):
+        show.chart("noise", view, lambda: charts.noise_maps(playground.pictures(view)))
     show.notes(view, settings.epsilon)
 
 

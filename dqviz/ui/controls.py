@@ -15,10 +15,12 @@ from typing import NamedTuple
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from dqviz.ui import errors, links, session
-from dqviz.ui.settings import Settings, choice
+from dqviz.ui import choices, errors, links, session
+from dqviz.ui.settings import SWITCH, Settings, choice
 
 _PART = "_part"
+CHOOSE = "Choose at least one network in the sidebar."
+BRING = "No network comes with this copy. Add your own in the sidebar, under Your own network."
 
 
 class _Part(NamedTuple):
@@ -62,7 +64,8 @@ def _follow(part: _Part) -> None:
         if settings.networks:
             part.draw(settings)
         else:
-            st.info("Choose at least one network in the sidebar.", icon=":material/arrow_back:")
+            known = choices.networks() or session.uploads()
+            st.info(CHOOSE if known else BRING, icon=":material/arrow_back:")
 
 
 def tabs(labels: Sequence[str]) -> tuple[str, AbstractContextManager[object]]:
@@ -88,3 +91,10 @@ def pick(label: str, options: Sequence[str], *, key: str, labelled: bool = False
         label_visibility="visible" if labelled else "collapsed",
     )
     return chosen
+
+
+def switch(label: str, *, key: str, help: str | None = None) -> bool:
+    """Something that is on or off; off unless the address bar says otherwise."""
+    links.check({key: choice(label.lower(), SWITCH)})
+    turned: bool = st.toggle(label, key=key, bind="query-params", help=help)
+    return turned

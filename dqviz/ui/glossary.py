@@ -18,7 +18,9 @@ GLOSSARY = (
         "Quantization",
         "Rounding a network's weights and activations to a few evenly spaced values, so that they "
         "fit into integers of a few bits. Here it is simulated: the numbers stay floating point "
-        "but take at most 2^b different values. 32 bits stand for full precision.",
+        "but take at most 2^b different values. 32 bits stand for full precision; W8 A4 means "
+        "weights of 8 bits and activations of 4. The first and the last layer take 8 bits, and "
+        "shortcuts without parameters are not quantized.",
         r"Q(u) = s \left( \operatorname{clip}\!\left( \operatorname{round}(u/s) + z,\ 0,\ 2^b - 1 "
         r"\right) - z \right)",
     ),
@@ -29,8 +31,9 @@ GLOSSARY = (
     ),
     Term(
         "Calibration",
-        "Choosing the range that a quantizer covers. It is read off histograms of the activations "
-        "of training images: the whole range, a percentile, or the range of least square error.",
+        "Choosing the range that a quantizer covers. It is read off histograms of activations: the "
+        "whole range, a percentile, or the range of least square error. For a network with a card "
+        "they come from training images; for another the page says from where.",
     ),
     Term(
         "Adversarial perturbation",
@@ -87,8 +90,9 @@ GLOSSARY = (
     ),
     Term(
         "Flip contribution",
-        "The distance at the logits, minus that of a run in which every code is frozen at the "
-        "clean image. Above 0 the flips enlarge the noise, below 0 they hold it back.",
+        "The distance at the logits, minus that of a run in which the codes are frozen at the "
+        "clean image: those of one layer, or at 'logits' those of all. Above 0 the flips enlarge "
+        "the noise, below 0 they hold it back.",
     ),
     Term(
         "Lipschitz constant",
@@ -113,7 +117,8 @@ GLOSSARY = (
     ),
     Term(
         "Margin over L",
-        "The lead of the right class's logit, divided by the Lipschitz constant. It allows "
+        "The lead of the largest logit over the second, divided by the square root of 2 times the "
+        "Lipschitz constant: no perturbation shorter than that changes the prediction. It allows "
         "networks to be compared whose logits have different scales.",
     ),
     Term(
@@ -121,6 +126,39 @@ GLOSSARY = (
         "A training penalty that pulls the rows of each layer's matrix towards orthonormal ones, "
         "to keep its Lipschitz constant small (Lin, Gan and Han, ICLR 2019).",
         r"\frac{\beta}{2} \sum_\ell \lVert W_\ell^\top W_\ell - I \rVert_F^2",
+    ),
+    Term(
+        "Vanilla",
+        "The network trained in the same way but without the penalty.",
+    ),
+    Term(
+        "Logits",
+        "A network's output, one number a class; the largest one is its prediction.",
+    ),
+    Term(
+        "Singular values",
+        "By how much a linear map stretches along each of its own directions. The largest is the "
+        "map's norm.",
+    ),
+    Term(
+        "L2 and L1",
+        "Two ways to measure the length of a perturbation: the root of the sum of squares, and the "
+        "sum of absolute values.",
+    ),
+    Term(
+        "Median and band",
+        "Half of the images lie above the median. A band reaches from the value that a tenth of "
+        "the images stay below to the one that a tenth exceed.",
+    ),
+    Term(
+        "Area under the curve",
+        "How well a number picks out the images whose prediction flips: 1 is perfect, 0.5 a coin. "
+        "It is the chance that a flipped image has the larger number of the two.",
+    ),
+    Term(
+        "Interval of 95 %",
+        "The range in which the true value lies in 19 of 20 such measurements. Two results on the "
+        "same images are compared image by image, by Student's interval of the mean log ratio.",
     ),
     Term(
         "Clean and robust accuracy",

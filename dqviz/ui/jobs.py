@@ -166,6 +166,11 @@ def _again() -> None:
     st.session_state.pop(_REQUEST, None)
 
 
+def _start_again() -> None:
+    engine().start_in_background()
+    _again()
+
+
 def _wait(request: Request, seconds: float) -> None:
     """Waits until all is over, or the time is up."""
     deadline = time.monotonic() + seconds
@@ -182,7 +187,7 @@ def _view(request: Request, last: str) -> View:
     if done and (request.drawn or news or not request.is_busy):
         request.drawn = True
         st.session_state[last] = done
-        return View(done, busy=request.is_busy)
+        return View(done, busy=request.is_busy, partial=len(done) < len(request.handles))
     return View(before.results, stale=True, busy=request.is_busy)
 
 
@@ -194,12 +199,14 @@ def _show_state() -> None:
         st.info(text, icon=":material/restart_alt:")
     elif state == "failed":
         errors.show_error(message, "engine")
-        st.button("Start again", on_click=engine().start_in_background, key="restart")
+        st.button("Start again", on_click=_start_again, key="restart")
 
 
 def _show_failures(request: Request) -> None:
     failed = [handle for handle in request.handles if handle.status == FAILED]
-    if engine().state != "failed":
+    if engine().state == "failed":  # which has been said, with a button of its own
+        return
+    if failed:
         for message, kind in dict.fromkeys((h.error or "", h.error_kind or "") for h in failed):
             errors.show_error(message, kind)
     if request.given_up:

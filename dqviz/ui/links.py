@@ -39,8 +39,9 @@ def check(parameters: Mapping[str, Parameter], *, others: frozenset[str] = froze
     else:
         mine = {name: values for name, values in query.items() if name in parameters}
         found = ignored_values(mine, parameters, others)
-    noted: dict[str, None] = st.session_state.setdefault(_IGNORED, {})
-    noted.update(dict.fromkeys(found))
+    noted: dict[str, bool] = st.session_state.setdefault(_IGNORED, {})
+    for text in found:
+        noted.setdefault(text, False)
 
 
 @contextmanager
@@ -50,16 +51,22 @@ def ignored_shown() -> Iterator[None]:
     try:
         yield
     finally:
-        noted: dict[str, None] = st.session_state.get(_IGNORED, {})
-        if noted:
+        noted: dict[str, bool] = st.session_state.get(_IGNORED, {})
+        if not all(noted.values()):
             with place:
                 _show(noted)
 
 
-def _show(noted: dict[str, None]) -> None:
+def _show(noted: dict[str, bool]) -> None:
+    """`noted` says of each text whether it has been read."""
+
+    def read() -> None:
+        noted.update(dict.fromkeys(noted, True))
+
+    unread = [text for text, is_read in noted.items() if not is_read]
     with st.container(horizontal=True, wrap=False, vertical_alignment="center", key="ignored"):
-        st.warning("Ignored from the link: " + "; ".join(noted) + ".", width="stretch")
-        st.button("OK", on_click=noted.clear, key="ignored_ok")
+        st.warning("Ignored from the link: " + "; ".join(unread) + ".", width="stretch")
+        st.button("OK", on_click=read, key="ignored_ok")
 
 
 def plain(text: str) -> str:

@@ -9,6 +9,9 @@ from numpy.typing import NDArray
 
 from dqviz.charts.tidy import bits_text, short_networks
 from dqviz.experiments import Result
+from dqviz.specs import FULL_PRECISION
+from dqviz.ui.requests import bit_pairs
+from dqviz.ui.settings import Settings
 from dqviz.ui.views import View
 
 PICTURE = "difference/"
@@ -22,10 +25,36 @@ def name_of(result: Result) -> str:
     return f"{row['model']}/{row['weights']}, {bits}"
 
 
-def names(view: View) -> dict[str, Result]:
-    """The results by their short names, such as `dq, W8 A4`."""
-    full = {name_of(result): result for result in view.results}
-    return {short: full[name] for name, short in short_networks(full).items()}
+def victims(settings: Settings) -> dict[str, tuple[str, bool]]:
+    """Whose perturbation can be shown: (network, whether quantized) by what stands on the button.
+
+    Moving the bits changes none of them, so a choice is kept.
+    """
+    short = short_networks(settings.networks)
+    kinds = {"quantized": True, "full precision": False}
+    if len(bit_pairs(settings)) == 1:
+        del kinds["quantized"]
+    return {
+        f"{short[network]}, {kind}": (network, is_quantized)
+        for network in settings.networks
+        for kind, is_quantized in kinds.items()
+    }
+
+
+def result_of(view: View, network: str, is_quantized: bool) -> Result | None:
+    """The result of a network, quantized or not; None while it is not there."""
+    for result in view.results:
+        row = result.table.iloc[0]
+        quantized = {int(row["weight_bits"]), int(row["act_bits"])} != {FULL_PRECISION}
+        if (f"{row['model']}/{row['weights']}", quantized) == (network, is_quantized):
+            return result
+    return None
+
+
+def label(result: Result) -> str:
+    """What the image shows, as the attack was told."""
+    row = result.table.dropna(subset=["label"]).iloc[0]
+    return str(row["label"])
 
 
 def layers(view: View) -> tuple[str, ...]:

@@ -88,6 +88,10 @@ def choice(label: str, options: tuple[str, ...], *, repeats: bool = False) -> Pa
     return Parameter(label=label, allows=options.__contains__, hint=hint, repeats=repeats)
 
 
+SWITCH = ("true", "false")
+"""What a toggle's name in the address bar may be set to."""
+
+
 def whole(label: str, low: int, high: int) -> Parameter:
     """A parameter that takes a whole number between low and high, both included."""
 

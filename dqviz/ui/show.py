@@ -6,7 +6,9 @@ Every element costs time in the browser each time a slider is moved, so there ar
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
+from typing import Any
 
+import pandas as pd
 import streamlit as st
 
 from dqviz import __version__
@@ -27,7 +29,7 @@ STEADY = frozenset({"growth"})
 it is and the browser need not measure it anew."""
 MARGIN = {"l": 92, "r": 24, "t": 40, "b": 98}
 
-MOST_CLAIMS = 4
+MOST_CLAIMS = 6
 Maker = Callable[..., list[Claim]]
 """From rows to sentences."""
 KINDS = {
@@ -65,8 +67,8 @@ def chart(
         if view.stale:
             st.html(_STALE_STYLE.format(key=key))
         st.subheader(drawn.title, anchor=False)
-        st.plotly_chart(drawn.figure, key=f"figure_{key}", alt=drawn.alt, config=CONFIG)
-        st.caption(drawn.how_to_read)
+        st.plotly_chart(drawn.figure, key=f"figure_{key}", alt=drawn.alt, config=_config(drawn))
+        st.caption(" ".join(part for part in (drawn.how_to_read, drawn.note) if part))
         _more(key, drawn)
 
 
@@ -91,6 +93,12 @@ def _drawn(key: str, content: tuple[Hashable, ...], _draw: Callable[[], Chart]) 
     return drawn
 
 
+def _config(drawn: Chart) -> dict[str, Any]:
+    """The figure's buttons; its picture is saved under a name that says what it is."""
+    stem = drawn.file_name.removesuffix(".csv")
+    return {**CONFIG, "toImageButtonOptions": {"filename": f"dqviz-{__version__}-{stem}"}}
+
+
 def _more(key: str, drawn: Chart) -> None:
     """The formula, the data and a file of them, which are sent once somebody wants them."""
     more = st.popover(
@@ -104,7 +112,7 @@ def _more(key: str, drawn: Chart) -> None:
         return
     with more:
         st.latex(drawn.formula)
-        st.dataframe(drawn.table, hide_index=True, height=280)
+        st.dataframe(with_version(drawn.table), hide_index=True, height=280)
         st.download_button(
             "Download as CSV",
             export(drawn),
@@ -116,9 +124,14 @@ def _more(key: str, drawn: Chart) -> None:
         )
 
 
+def with_version(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows with the program's version in each, as they leave the page."""
+    return rows.assign(dqviz_version=__version__)
+
+
 def export(drawn: Chart) -> str:
     """The chart's rows as comma-separated values, the program's version in every row."""
-    return drawn.table.assign(dqviz_version=__version__).to_csv(index=False)
+    return with_version(drawn.table).to_csv(index=False)
 
 
 def notes(view: View, epsilon: float) -> None:
@@ -140,9 +153,10 @@ def claims(
     """What the numbers say, in sentences computed from the rows that the chart shows.
 
     The `paired` makers come first and are given the numbers by image as `samples`. `at` is the
-    epsilon whose rows are meant, None means all. Nothing is said of a stale picture.
+    epsilon whose rows are meant, None means all. Nothing is said of a picture that is stale or
+    not complete.
     """
-    if not view.results or view.stale or not (makers or paired):
+    if not view.results or view.stale or view.partial or not (makers or paired):
         return
     found = _stated(key, (*view.keys, at, *content), view, makers, paired, at)
     lines = [f":material/{KINDS[claim.kind]}: {links.plain(claim.text)}" for claim in found]

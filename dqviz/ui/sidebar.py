@@ -29,7 +29,24 @@ from dqviz.ui.settings import (
 _STYLE = """<style>
 .st-key-net [data-tag], .st-key-net [data-tag] span {max-width: 100%; font-size: 0.8rem}
 </style>"""
-_BITS_HELP = "32 stands for full precision: nothing is rounded."
+_BITS_HELP = (
+    "32 stands for full precision: nothing is rounded. The first and the last layer take 8 bits, "
+    "and shortcuts without parameters are not quantized."
+)
+_IMAGES_HELP = "Drawn from the test images by the seed. The Playground shows one at a time."
+_SEED_HELP = "Chooses the images, and the start of random attacks and controls."
+_CRAFTED_HELP = (
+    "Each network: at its own bits, its own weakest direction. First network: one perturbation for "
+    "all, made on the first at full precision, so that all see the same noise."
+)
+_RANGES_HELP = (
+    "What a quantizer covers. percentile: 99.9 % of the values seen; minmax: all of them; mse: "
+    "where the mean square error is least."
+)
+_STE_HELP = (
+    "Rounding has no gradient. The attack pretends that it does nothing (identity), or does "
+    "nothing inside the range and is flat beyond (clipped)."
+)
 
 
 def draw() -> Callable[[], None]:
@@ -70,7 +87,7 @@ def _bound(key: str) -> dict[str, Any]:
 def _sliders(place: DeltaGenerator) -> None:
     """The choices that are moved again and again."""
     with place:
-        st.select_slider("Images", SAMPLES, value=64, **_bound("n"))
+        st.select_slider("Images", SAMPLES, value=64, help=_IMAGES_HELP, **_bound("n"))
         for label, options, value, key in (
             ("Weight bits", WEIGHT_BITS, 8, "wbits"),
             ("Activation bits", ACT_BITS, 4, "abits"),
@@ -88,15 +105,14 @@ def _sliders(place: DeltaGenerator) -> None:
 
 
 def _details() -> None:
-    st.number_input("Seed", 0, MAX_SEED, value=0, step=1, **_bound("seed"))
+    st.number_input("Seed", 0, MAX_SEED, value=0, step=1, help=_SEED_HELP, **_bound("seed"))
     st.select_slider("Steps of BIM and PGD", STEPS, value=10, **_bound("steps"))
-    st.selectbox("Perturbation made for", CRAFTED, **_bound("crafted"))
-    st.selectbox("Activation range from", RANGES, **_bound("ranges"))
+    st.selectbox("Perturbation made for", CRAFTED, help=_CRAFTED_HELP, **_bound("crafted"))
+    st.selectbox("Activation range from", RANGES, help=_RANGES_HELP, **_bound("ranges"))
     st.selectbox(
         "Gradient through rounding",
         ESTIMATORS,
         index=ESTIMATORS.index("clipped"),
-        help="Rounding has no gradient. The attack pretends that it does nothing (identity), or "
-        "does nothing inside the range and is flat beyond (clipped).",
+        help=_STE_HELP,
         **_bound("ste"),
     )

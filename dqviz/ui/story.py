@@ -11,13 +11,20 @@ from dqviz.ui.settings import Settings
 
 STORY = {
     "Quantization": "rounds weights and activations to a few levels, so that a network fits into "
-    "small integers and small devices.",
+    "small integers. **W8 A4** means weights of 8 bits, activations of 4.",
     "An adversarial perturbation": "changes each pixel by next to nothing, chosen so that the "
     "network errs.",
-    "Amplification": "is what happens in between: the error grows from layer to layer, and "
+    "Amplification": "is what may happen in between: the error grows from layer to layer, and "
     "rounding can enlarge it.",
+    "Defensive Quantization": "(**dq**) is a penalty during training that keeps every layer from "
+    "stretching errors. The network **vanilla** was trained without it.",
 }
-"""The story in three breaths."""
+"""The story in four breaths."""
+
+PENALTY_ONLY = (
+    "The shipped dq networks were trained at full precision with the penalty alone and quantized "
+    "afterwards; the paper trains quantized."
+)
 
 LINKS = {
     "playground": "See the noise in one image",

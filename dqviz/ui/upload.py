@@ -7,8 +7,9 @@ from pathlib import Path
 
 import streamlit as st
 
+from dqviz.cards import CardError, parse_card
 from dqviz.specs import ModelSpec, SpecError
-from dqviz.ui import session
+from dqviz.ui import links, session
 from dqviz.ui.uploads import (
     CHECKPOINT_SUFFIXES,
     IMAGE_SUFFIXES,
@@ -22,6 +23,11 @@ from dqviz.ui.uploads import (
 
 ARCHITECTURES = ("resnet20", "resnet32", "resnet44", "resnet56", "plain20", "wrn_16_2", "wrn_28_4")
 
+_CARD_HELP = (
+    "What `python -m dqviz train` writes beside the weights: architecture, classes, normalisation, "
+    "and the histograms from which activation ranges come."
+)
+
 
 def network_form() -> None:
     """A form in the sidebar that adds a checkpoint to the networks compared."""
@@ -31,23 +37,32 @@ def network_form() -> None:
             type=[end[1:] for end in CHECKPOINT_SUFFIXES],
             max_upload_size=MAX_CHECKPOINT_BYTES // 1024**2,
         )
+        card = st.file_uploader("Its card, if it has one (JSON)", type=["json"], help=_CARD_HELP)
+        st.caption("Without a card:")
         arch = st.selectbox("Architecture", ARCHITECTURES, accept_new_options=True)
         classes = st.number_input("Classes", 2, 100_000, value=10)
         mean = st.text_input("Mean of each channel", placeholder="0.485, 0.456, 0.406")
         std = st.text_input("Standard deviation of each channel", placeholder="0.229, 0.224, 0.225")
         st.caption("The file stays on this server. A link cannot carry it.")
         if st.form_submit_button("Add", width="stretch"):
-            _add_network(file, arch, int(classes), mean, std)
+            fields = (arch, int(classes), mean, std)
+            _add_network(file, None if card is None else card.getvalue(), *fields)
 
 
-def _add_network(file: object, arch: str, classes: int, mean: str, std: str) -> None:
+def _add_network(
+    file: object, card: bytes | None, arch: str, classes: int, mean: str, std: str
+) -> None:
     if file is None:
         st.error("Choose a file first.")
         return
+    name, content = file.name, file.getvalue()  # type: ignore[attr-defined]
     try:
-        name, spec = network_spec(file.name, file.getvalue(), arch, classes, mean, std)  # type: ignore[attr-defined]
-    except (UploadError, SpecError) as error:
-        st.error(f"Not added: {error}.")
+        if card is None:
+            name, spec = network_spec(name, content, arch, classes, mean, std)
+        else:
+            name, spec = carded_spec(name, content, card)
+    except (UploadError, SpecError, CardError) as error:
+        st.error(f"Not added: {links.plain(str(error)).rstrip('.')}.")
         return
     session.uploads()[name] = spec
     session.choose(name)
@@ -69,11 +84,38 @@ def network_spec(
             f"got {len(means or ())} and {len(stds or ())}"
         )
     path = keep_checkpoint(name, content)
-    label = f"upload/{arch}/" + re.sub(r"[^\w.-]+", "-", Path(name).stem)[:40]
+    label = _label(arch, name)
     spec = ModelSpec(
         id=label, checkpoint=str(path), arch=arch, classes=classes, mean=means, std=stds
     )
     return label, spec
+
+
+def carded_spec(name: str, content: bytes, card: bytes) -> tuple[str, ModelSpec]:
+    """The same for a checkpoint with its card, which says all the rest and how it is calibrated.
+
+    Raises:
+        UploadError, SpecError, CardError: if one of the two is not usable.
+    """
+    try:
+        known = parse_card(card.decode("utf-8"), name="the card")
+    except UnicodeDecodeError as error:
+        raise CardError("the card is not a text in UTF-8") from error
+    path = keep_checkpoint(name, content, card=card)
+    label = _label(known.arch, name)
+    spec = ModelSpec(
+        id=label,
+        checkpoint=str(path),
+        arch=known.arch,
+        classes=len(known.classes),
+        mean=known.mean,
+        std=known.std,
+    )
+    return label, spec
+
+
+def _label(arch: str, file_name: str) -> str:
+    return f"upload/{arch}/" + re.sub(r"[^\w.-]+", "-", Path(file_name).stem)[:40]
 
 
 def image_form() -> Path | None:

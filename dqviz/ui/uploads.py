@@ -12,6 +12,7 @@ from pathlib import Path
 
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from dqviz.cards import MAX_CARD_BYTES
 from dqviz.data.folder_paths import data_folder
 
 CHECKPOINT_SUFFIXES = (".safetensors", ".pt", ".pth", ".th")
@@ -33,8 +34,8 @@ def upload_folder() -> Path:
     return data_folder() / "uploads"
 
 
-def keep_checkpoint(name: str, content: bytes) -> Path:
-    """Stores a checkpoint under the hash of its content and returns its path.
+def keep_checkpoint(name: str, content: bytes, *, card: bytes = b"") -> Path:
+    """Stores a checkpoint, and its card beside it, under their hash; returns the weights' path.
 
     Raises:
         UploadError: if the file's kind or size is wrong.
@@ -45,7 +46,12 @@ def keep_checkpoint(name: str, content: bytes) -> Path:
             f"a checkpoint ends in {', '.join(CHECKPOINT_SUFFIXES)}; got {suffix or 'no ending'}"
         )
     _check_size("a checkpoint", len(content), MAX_CHECKPOINT_BYTES)
-    return _store(content, suffix)
+    if not card:
+        return _store(content, suffix)
+    _check_size("a card", len(card), MAX_CARD_BYTES)
+    both = hashlib.sha256(content + card).hexdigest()
+    _store(card, f"{suffix}.json", name=both)
+    return _store(content, suffix, name=both)
 
 
 def keep_image(content: bytes) -> Path:
@@ -107,10 +113,10 @@ def _check_pixels(size: tuple[int, int]) -> None:
         )
 
 
-def _store(content: bytes, suffix: str) -> Path:
-    """Writes the content in one step; the same content is stored once."""
+def _store(content: bytes, suffix: str, *, name: str | None = None) -> Path:
+    """Writes the content in one step; the same content is stored once, by its hash."""
     folder = upload_folder()
-    path = folder / f"{hashlib.sha256(content).hexdigest()}{suffix}"
+    path = folder / f"{name or hashlib.sha256(content).hexdigest()}{suffix}"
     if path.exists():
         return path
     folder.mkdir(parents=True, exist_ok=True)

@@ -14,12 +14,14 @@ from dqviz.experiments import Result
 class View:
     """The results that can be drawn.
 
-    `stale` says that they answer an older request, `busy` that more of them will come.
+    `stale` says that they answer an older request, `busy` that more of them will come, `partial`
+    that some of what was asked for is not there at all.
     """
 
     results: tuple[Result, ...] = ()
     stale: bool = False
     busy: bool = False
+    partial: bool = False
 
     @property
     def keys(self) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from dqviz import __version__
-from dqviz.experiments.result import Result, make_table
+from dqviz.experiments.result import Result, make_samples, make_table
 from dqviz.specs import CONTROLS, ExperimentSpec, to_json
 
 BLOCKS = [f"layer{stage}.{block}" for stage in (1, 2, 3) for block in (0, 1)]
@@ -45,7 +45,24 @@ def result_of(spec: ExperimentSpec) -> Result:
         notes=("Ranges from the card's histograms.",),
         spec_key=key_of(spec),
         version=__version__,
+        samples=make_samples(by_image(spec) if spec.kind == "amplification" else ()),
     )
+
+
+def by_image(spec: ExperimentSpec) -> Iterator[dict[str, Any]]:
+    """The made-up distances of ten images at the last layer."""
+    network = {name: common(spec)[name] for name in ("model", "weights", "weight_bits", "act_bits")}
+    for attack in (spec.attack.name, *(CONTROLS if spec.controls else ())):
+        for epsilon in spec.attack.epsilons:
+            distance = size(spec, attack, epsilon, len(LAYERS) - 1)
+            yield {
+                **network,
+                "attack": attack,
+                "epsilon": epsilon,
+                "layer": LAYERS[-1],
+                "metric": "relative_distance",
+                "value": distance * np.linspace(0.8, 1.2, 10),
+            }
 
 
 def common(spec: ExperimentSpec) -> dict[str, Any]:

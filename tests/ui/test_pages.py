@@ -10,7 +10,7 @@ from PIL import Image
 from dqviz import __version__
 from dqviz.charts import distance_by_layer
 from dqviz.specs import FULL_PRECISION
-from dqviz.ui import requests, shipped, show
+from dqviz.ui import choices, requests, shipped, show
 from dqviz.ui.settings import EPSILONS, Settings
 from tests.ui.fake_engine import BAD_DATA, LOST, NETWORKS, SLOW
 from tests.ui.numbers import result_of
@@ -337,3 +337,47 @@ def test_a_picture_of_another_epsilon_is_greyed_until_its_own_is_there(open_page
     app.select_slider(key="eps").set_value(4.0).run()
     assert greyed(app)
     assert engine.asked[-4].attack.epsilons == (4 / 255,)
+
+
+def test_sentences_compare_the_networks_image_by_image(open_page):
+    said = words(open_page("amplification"))
+    assert "95 % interval" in said
+    assert "streetdigits" not in said.partition("At the last layer")[2].partition("interval")[0]
+
+
+def test_flips_need_quantized_activations(open_page, engine):
+    app = open_page("amplification", view="Flips", abits="32")
+    assert "choose activation bits below 32" in words(app)
+    assert titles(app) == []
+
+
+def test_the_choice_of_a_victim_outlives_a_move_of_the_bits(open_page):
+    app = open_page("playground", **{"for": "dq, quantized"})
+    assert app.session_state["for"] == "dq, quantized"
+    app.select_slider(key="abits").set_value(3).run()
+    assert app.session_state["for"] == "dq, quantized"
+    assert "Ignored" not in words(app)
+    assert "True class of this image" in words(app)
+
+
+def test_with_one_perturbation_for_all_there_is_no_victim_to_choose(open_page):
+    app = open_page("playground", crafted="first network")
+    assert "for" not in app.session_state
+    assert titles(app)[0] == "The image and its perturbation"
+
+
+def test_the_shipped_result_is_greyed_where_it_is_not_what_was_asked(
+    open_page, engine, monkeypatch
+):
+    engine.set_state("starting", "the engine is starting")
+    tables = [result_of(s).table for s in requests.amplification(Settings(networks=(VANILLA, DQ)))]
+    monkeypatch.setattr(shipped, "overview", lambda: shipped.view_of(pd.concat(tables)))
+    assert not greyed(open_page())
+    app = open_page(abits="3")
+    assert greyed(app)
+    assert "At the last layer" not in words(app)
+
+
+def test_without_any_network_the_page_says_how_to_bring_one(open_page, monkeypatch):
+    monkeypatch.setattr(choices, "shipped_ids", lambda: ())
+    assert "Add your own in the sidebar" in words(open_page("amplification"))

@@ -7,9 +7,10 @@ import zlib
 import pytest
 from PIL import Image
 
+from dqviz.cards import Card, CardError, card_beside, format_card
 from dqviz.specs import SpecError
 from dqviz.ui import uploads
-from dqviz.ui.upload import network_spec
+from dqviz.ui.upload import carded_spec, network_spec
 
 
 @pytest.fixture(autouse=True)
@@ -36,6 +37,23 @@ def test_a_checkpoint_is_kept_once_under_its_hash(folder):
     (path,) = paths
     assert path == folder / f"{hashlib.sha256(b'weights').hexdigest()}.pth"
     assert path.read_bytes() == b"weights"
+
+
+def test_a_card_is_kept_beside_its_checkpoint(folder):
+    text = format_card(Card(arch="plain20", classes=("a", "b"), mean=(0.4,), std=(0.2,)))
+    label, spec = carded_spec("mine.safetensors", b"weights", text.encode())
+    assert label == "upload/plain20/mine"
+    assert (spec.arch, spec.classes, spec.mean, spec.std) == ("plain20", 2, (0.4,), (0.2,))
+    assert card_beside(spec.checkpoint).classes == ("a", "b")
+    other = carded_spec("mine.safetensors", b"weights", text.replace('"a"', '"c"').encode())[1]
+    assert other.checkpoint != spec.checkpoint
+
+
+@pytest.mark.parametrize("card", [b"\xff", b"{}", b"not json"])
+def test_what_is_no_card_is_refused(card, folder):
+    with pytest.raises(CardError, match="the card"):
+        carded_spec("mine.pt", b"weights", card)
+    assert not folder.exists()
 
 
 @pytest.mark.parametrize("name", ["model.pkl", "model", "../x.exe", "model.pth.zip"])

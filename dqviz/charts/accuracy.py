@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 from dqviz.charts.axes import legend_above, note_annotation
 from dqviz.charts.chart import Chart
 from dqviz.charts.formulas import FORMULAS
-from dqviz.charts.style import bits_pattern, fade, layout
+from dqviz.charts.style import bar_marker, layout
 from dqviz.charts.tidy import (
     ATTACK_NAMES,
     Curve,
@@ -66,7 +66,8 @@ def accuracy_bars(table: pd.DataFrame, *, epsilon: float | None = None, height: 
         figure=go.Figure(figure),
         title="Clean and robust accuracy",
         how_to_read="Each bar is the share of images classified correctly and its whisker the 95 % "
-        "interval; overlapping whiskers alone do not say that two networks are alike.",
+        "interval (hatched by network, darker where quantized); overlapping whiskers alone do not "
+        "say that two networks are alike.",
         formula=FORMULAS["accuracy"],
         alt=f"Bar chart of accuracies. {'; '.join(words)}.",
         table=as_shown(rows),
@@ -118,17 +119,9 @@ def _bar(
             "thickness": 2,
             "width": 6,
         },
-        "marker": {
-            "color": fade(colour, 0.35),
-            "line": {"color": colour, "width": 1.2},
-            "pattern": {
-                "shape": bits_pattern(curve.weight_bits, curve.act_bits),
-                "fillmode": "overlay",
-                "fgcolor": fade(colour, 0.7),
-                "size": 7,
-                "solidity": 0.2,
-            },
-        },
+        "marker": bar_marker(
+            colour, styles[curve.network].hatch, curve.weight_bits, curve.act_bits
+        ),
         "customdata": list(zip(low, high, strict=True)),
         "hovertemplate": f"{name}, %{{x}}: %{{y:.1f}} % "
         "(%{customdata[0]:.1f} to %{customdata[1]:.1f})<extra></extra>",

@@ -42,10 +42,18 @@ def same_layers(curves: Sequence[Curve]) -> bool:
 
 
 def layer_positions(curve: Curve, curves: Sequence[Curve]) -> list[Any]:
-    """Where the layers of one curve stand on `layer_axis(curves)`."""
+    """Where the layers of one curve, which need not be all, stand on `layer_axis(curves)`.
+
+    On an axis of numbers that is a layer's place in the longest curve of the same network.
+    """
     if same_layers(curves):
-        return list(short_layers(curve.layers))
-    return list(range(1, len(curve.layers) + 1))
+        layers = curves[0].layers if curves else curve.layers
+        names = dict(zip(layers, short_layers(layers), strict=True))
+        return [names.get(layer, layer) for layer in curve.layers]
+    own = [c.layers for c in curves if c.network == curve.network]
+    longest = max([*own, curve.layers], key=len)
+    places = {layer: i for i, layer in enumerate(dict.fromkeys([*longest, *curve.layers]), 1)}
+    return [places[layer] for layer in curve.layers]
 
 
 def thinned(count: int, most: int) -> list[int]:

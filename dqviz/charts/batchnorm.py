@@ -19,10 +19,11 @@ from dqviz.charts.axes import (
 from dqviz.charts.chart import Chart, ChartError
 from dqviz.charts.formulas import FORMULAS
 from dqviz.charts.lipschitz import CONSTANTS, along_axis, rows_of_norms, with_upper
-from dqviz.charts.style import layout
+from dqviz.charts.style import NetworkStyle, layout
 from dqviz.charts.tidy import (
     Curve,
     as_shown,
+    curve_names,
     read_curves,
     short_networks,
 )
@@ -36,29 +37,24 @@ def batchnorm_effect(table: pd.DataFrame, *, height: int = 460) -> Chart:
     if not raw or not folded:
         raise ChartError("BatchNorm's effect needs operator_norm and operator_norm_folded rows")
     along = along_axis([*raw, *folded])
-    styles = styles_of(along)
-    networks = short_networks(c.network for c in raw)
+    styles = styles_of([*raw, *folded])
+    names = _names(raw)
+    joined, left = _joined(raw, folded)
+    if not joined:
+        raise ChartError("no layer has both an operator norm and one with BatchNorm folded in")
     traces, words = [], []
     values = [1.0]
-    for place, curve in enumerate(raw):
-        partner = next((c for c in folded if c.network == curve.network), None)
-        if partner is None:
-            continue
-        name = networks[curve.network]
-        pairs = _pairs(curve, partner)
-        traces += _dumbbells(pairs, along, name, styles[curve.network], place, len(raw))
+    for place, (curve, pairs) in enumerate(joined):
+        x = _places(pairs, along, curve, place, len(joined))
+        traces += _dumbbells(pairs, x, names[curve.key], styles[curve.network])
         values += [v for _, before, after in pairs for v in (before, after)]
-        higher = sum(after > before for _, before, after in pairs)
-        words.append(
-            f"{name}: folding raises the norm in {higher} of {len(pairs)} layers; the largest "
-            f"goes from {alt.number(max(p[1] for p in pairs))} to "
-            f"{alt.number(max(p[2] for p in pairs))}."
-        )
+        words.append(f"{names[curve.key]}: {_said(pairs)}")
+    note = " ".join(f"{names[c.key]} is left out: {why}." for c, why in left)
     axis = layer_axis(along)
     numbered = {"type": "linear", "tickformat": "d"}
-    names = axis.get("categoryarray")
-    if names:  # dumbbells of several networks stand side by side, so places are numbers
-        marks = [names.index(mark) for mark in axis["tickvals"]]
+    shown = axis.get("categoryarray")
+    if shown:  # dumbbells of several networks stand side by side, so places are numbers
+        marks = [shown.index(mark) for mark in axis["tickvals"]]
         axis = {**axis, **numbered, "ticktext": axis["tickvals"], "tickvals": marks}
         axis.pop("categoryarray")
     figure = {
@@ -82,10 +78,49 @@ def batchnorm_effect(table: pd.DataFrame, *, height: int = 460) -> Chart:
         formula=FORMULAS["constants"],
         alt=" ".join(["Dumbbell chart by layer.", *words]),
         table=as_shown(rows),
+        note=note,
     )
 
 
-def _pairs(raw: Curve, folded: Curve) -> list[tuple[str, float, float]]:
+Pairs = list[tuple[str, float, float]]
+"""Layers with their norm before and after folding."""
+
+
+def _names(curves: Sequence[Curve]) -> dict[tuple[str, int, int], str]:
+    """A name a curve, with the bits where a network is there more than once."""
+    short = short_networks(c.network for c in curves)
+    several = len(short) < len(curves)
+    words = curve_names(curves) if several else [short[c.network] for c in curves]
+    return {c.key: name for c, name in zip(curves, words, strict=True)}
+
+
+def _joined(
+    raw: Sequence[Curve], folded: Sequence[Curve]
+) -> tuple[list[tuple[Curve, Pairs]], list[tuple[Curve, str]]]:
+    """The curves with their pairs, and those that have none with the reason."""
+    partners = {c.key: c for c in folded}
+    joined, left = [], []
+    for curve in raw:
+        partner = partners.get(curve.key)
+        pairs = _pairs(curve, partner) if partner else []
+        if pairs:
+            joined.append((curve, pairs))
+        else:
+            why = "no layer has both norms" if partner else "it has no BatchNorm that can be folded"
+            left.append((curve, why))
+    return joined, left
+
+
+def _said(pairs: Pairs) -> str:
+    higher = sum(after > before for _, before, after in pairs)
+    top, folded_top = max(p[1] for p in pairs), max(p[2] for p in pairs)
+    return (
+        f"folding raises the norm in {higher} of {len(pairs)} layers; the largest goes from "
+        f"{alt.number(top)} to {alt.number(folded_top)}."
+    )
+
+
+def _pairs(raw: Curve, folded: Curve) -> Pairs:
     after = dict(zip(folded.layers, with_upper(folded).values("upper"), strict=True))
     before = zip(raw.layers, with_upper(raw).values("upper"), strict=True)
     return [
@@ -95,18 +130,20 @@ def _pairs(raw: Curve, folded: Curve) -> list[tuple[str, float, float]]:
     ]
 
 
-def _dumbbells(
-    pairs: Sequence[tuple[str, float, float]],
-    along: Sequence[Curve],
-    name: str,
-    style: Any,
-    place: int,
-    count: int,
-) -> list[dict[str, Any]]:
-    order = {layer: i for i, layer in enumerate(along[0].layers)}
+def _places(
+    pairs: Pairs, along: Sequence[Curve], raw: Curve, place: int, count: int
+) -> list[float]:
+    """Where the dumbbells of one network stand: beside those of the others at the same layer."""
+    shared = same_layers(along)
+    order = {layer: i for i, layer in enumerate(along[0].layers if shared else raw.layers)}
     shift = 0.36 * (place - (count - 1) / 2) / max(count - 1, 1)
-    first = 0 if same_layers(along) else 1
-    x = [order.get(layer, i) + shift + first for i, (layer, _, _) in enumerate(pairs)]
+    first = 0 if shared else 1
+    return [order[layer] + shift + first for layer, _, _ in pairs]
+
+
+def _dumbbells(
+    pairs: Pairs, x: Sequence[float], name: str, style: NetworkStyle
+) -> list[dict[str, Any]]:
     lines: dict[str, list[float | None]] = {"x": [], "y": []}
     for where, (_, before, after) in zip(x, pairs, strict=True):
         lines["x"] += [where, where, None]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import pandas as pd
@@ -11,6 +12,7 @@ from dqviz.charts import alt
 from dqviz.charts.axes import layer_axis, legend_above, note_annotation, stacked, value_axis
 from dqviz.charts.chart import Chart, ChartError
 from dqviz.charts.formulas import FORMULAS, TITLES
+from dqviz.charts.notes import chart_note
 from dqviz.charts.style import layout
 from dqviz.charts.tidy import (
     Curve,
@@ -50,7 +52,7 @@ def flips(
     if quantized.empty:
         raise ChartError("bucket flips need activations of 8 bits or fewer; found none")
     rows = select(quantized, METRICS, epsilon=epsilon)
-    rows = rows[rows["statistic"].isin([statistic, "q10", "q90"])]
+    rows = rows[rows["statistic"].isin([statistic, "q10", "q90", "nan_count"])]
     rates, parts = (read_curves(rows[rows["metric"] == m]) for m in METRICS)
     if not rates:
         raise ChartError("no rows with the metric bucket_flip_rate")
@@ -101,16 +103,22 @@ def flips(
         formula=FORMULAS["flips"],
         alt=words,
         table=as_shown(rows),
-        note=note,
+        note=chart_note([*rates, *parts]),
     )
 
 
 def _with_logits(rates: list[Curve], parts: list[Curve]) -> list[Curve]:
-    """The curves whose layers the axis must hold: contributions have the logits besides."""
-    longest = max([*rates, *parts], key=lambda c: len(c.layers)).layers
-    inside = all(c.layers == longest[: len(c.layers)] for c in [*rates, *parts])
-    whole = [c for c in [*rates, *parts] if c.layers == longest]
-    return whole if inside else [*rates, *parts]
+    """Curves with the layers that the axis must hold: contributions have the logits besides."""
+    layers: dict[str, dict[str, None]] = {}
+    for curve in [*rates, *parts]:
+        layers.setdefault(curve.network, {}).update(dict.fromkeys(curve.layers))
+    whole = [
+        dataclasses.replace(curve, layers=tuple(layers[curve.network]), statistics={})
+        for curve in {c.network: c for c in [*rates, *parts]}.values()
+    ]
+    longest = max(whole, key=lambda c: len(c.layers))
+    inside = all(c.layers == longest.layers[: len(c.layers)] for c in whole)
+    return [longest] if inside else whole
 
 
 def _panel(

@@ -29,10 +29,6 @@ class Chart:
     table: pd.DataFrame
     note: str = ""
 
-    def csv(self) -> str:
-        """The rows shown as comma-separated values, with a header line."""
-        return self.table.to_csv(index=False)
-
     @property
     def file_name(self) -> str:
         """A name for the downloaded data, from the title: small letters, digits, hyphens."""

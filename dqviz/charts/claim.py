@@ -30,8 +30,9 @@ class Claim:
     """A sentence, what it does to the claim it speaks of, and the rows it was computed from.
 
     `kind` says whether the numbers support or contradict what Defensive Quantization's authors
-    claim, leave it undecided, or merely inform. It is a description of the rows in `basis` and no
-    test of significance, except where the text names an interval.
+    claim, leave it undecided, or merely inform where the authors claim nothing. It is a
+    description of the rows in `basis` and no test of significance, except where the text names an
+    interval.
     """
 
     text: str
@@ -48,15 +49,35 @@ def by_ratio(ratio: float, *, larger_supports: bool) -> Kind:
 
 def times(ratio: float) -> str:
     """A ratio in words: `1.32 times`."""
-    return f"{ratio:.2f} times" if ratio < 100 else f"{ratio:.3g} times"
+    return f"{ratio_text(ratio)} times"
+
+
+def ratio_text(ratio: float) -> str:
+    """A ratio with two decimals; two digits below 0.1 and three from 100 on."""
+    if 0 < ratio < 0.1:
+        return f"{ratio:.2g}"
+    return f"{ratio:.2f}" if ratio < 100 else f"{ratio:.3g}"
+
+
+def crafted_elsewhere(curve: Curve, rows: pd.DataFrame) -> str:
+    """The network on which a curve's perturbations were crafted; empty where on itself."""
+    if "crafted_on" not in rows.columns:
+        return ""
+    named = rows.loc[_of(rows, [curve]), "crafted_on"].dropna()
+    return ", ".join(dict.fromkeys(str(name) for name in named if name != "itself"))
 
 
 def setting(curve: Curve, rows: pd.DataFrame) -> str:
-    """The attack, epsilon and number of images behind a curve: `FGSM 1/255, 64 images`."""
+    """The attack, epsilon and number of images behind a curve: `FGSM 1/255, 64 images`.
+
+    Where the perturbations were crafted on another network, its name follows the epsilon.
+    """
     words = [ATTACK_NAMES.get(curve.attack, curve.attack)]
     found = rows["epsilon"].dropna().unique()
     if len(found) == 1:
         words[0] += f" {epsilon_text(float(found[0]))}"
+    elsewhere = crafted_elsewhere(curve, rows)
+    words[0] += f" crafted on {elsewhere}" if elsewhere else ""
     images = set(rows["n_samples"].dropna().tolist()) if "n_samples" in rows.columns else set()
     if len(images) == 1:
         words.append(f"{int(images.pop())} images")
@@ -92,10 +113,15 @@ def read(
 
 def rows_of(rows: pd.DataFrame, curves: Sequence[Curve]) -> pd.DataFrame:
     """The rows of some curves, as shown to a reader."""
+    return as_shown(rows[_of(rows, curves)])
+
+
+def _of(rows: pd.DataFrame, curves: Sequence[Curve]) -> list[bool]:
+    """Which rows are those of the curves."""
     wanted = {(*family(c), c.weight_bits, c.act_bits, c.attack) for c in curves}
     columns = ("model", "weights", "weight_bits", "act_bits", "attack")
     keys = zip(*[rows[name].tolist() for name in columns], strict=True)
-    return as_shown(rows[[key in wanted for key in keys]])
+    return [key in wanted for key in keys]
 
 
 def collapsed(curves: Sequence[Curve], rows: pd.DataFrame) -> Claim | None:

@@ -12,6 +12,7 @@ from dqviz.charts import alt
 from dqviz.charts.axes import layer_axis, legend_above, note_annotation, value_axis
 from dqviz.charts.chart import Chart, ChartError
 from dqviz.charts.formulas import FORMULAS, TITLES
+from dqviz.charts.notes import chart_note
 from dqviz.charts.style import TEXT, layout
 from dqviz.charts.tidy import (
     Curve,
@@ -93,10 +94,10 @@ def distance_animation(
     log_y: bool = True,
     height: int = 560,
 ) -> Chart:
-    """`distance_by_layer` for every epsilon of the table, with a play button and a slider.
+    """`distance_by_layer` for every epsilon of the table, with a play button.
 
-    `epsilon` (pixel units) is the one shown at first, the largest by default. The vertical axis
-    holds all epsilons, so nothing jumps.
+    `epsilon` (pixel units) is the one shown at first, the largest by default; each frame names its
+    own above the plot. The vertical axis holds all epsilons, so nothing jumps.
     """
     _check(metric, statistic)
     steps = [e for e in epsilons(table) if e > 0]
@@ -122,13 +123,16 @@ def distance_animation(
                 key=f"animation {metric} {log_y}",
                 xaxis=layer_axis(curves[start]),
                 yaxis=value_axis(TITLES[metric], values, log=log_y),
-                legend=legend_above(note, height - 110),
-                annotations=note_annotation(note),
+                legend=legend_above("epsilon", height - 110),
+                annotations=_epsilon_and_note(start, note),
                 updatemenus=[_play_button()],
-                sliders=[_slider(steps, start)],
             ),
             "frames": [
-                {"name": epsilon_text(e), "data": [{"x": t["x"], "y": t["y"]} for t in traces]}
+                {
+                    "name": epsilon_text(e),
+                    "data": [{"x": t["x"], "y": t["y"]} for t in traces],
+                    "layout": {"annotations": _epsilon_and_note(e, note)},
+                }
                 for e, traces in drawn.items()
             ],
         }
@@ -143,8 +147,16 @@ def distance_animation(
         alt=f"Animation over {len(steps)} epsilons from {epsilon_text(steps[0])} to "
         f"{epsilon_text(steps[-1])}, shown at {epsilon_text(start)}. {chart.alt}",
         table=as_shown(every),
-        note=note,
+        note=chart_note([c for each in curves.values() for c in each]),
     )
+
+
+def _epsilon_and_note(epsilon: float, note: str) -> list[dict[str, Any]]:
+    """The frame's epsilon on the right above the plot, after the note on the left."""
+    text = f"<b>epsilon {epsilon_text(epsilon)}</b>"
+    place = {"xref": "paper", "yref": "paper", "x": 1, "y": 1, "xanchor": "right"}
+    shown = {**place, "yanchor": "bottom", "text": text, "showarrow": False, "font": {"size": 15}}
+    return [*note_annotation(note), shown]
 
 
 _SENTENCE = (
@@ -227,10 +239,6 @@ def _chart(
     metric: str,
     statistic: str,
 ) -> Chart:
-    missing = sum(v for c in curves for v in c.values("nan_count") if v > 0)
-    note = collapse_note(any(c.collapsed for c in curves))
-    if missing:
-        note += f" {missing:.0f} values were not numbers (activations all zero) and are left out."
     what = f"Line chart of the {metric.replace('_', ' ')} by layer, {statistic} over the images"
     return Chart(
         figure=figure,
@@ -239,12 +247,13 @@ def _chart(
         formula=FORMULAS[metric],
         alt=alt.curves_alt(what, curves, names, statistic=statistic),
         table=as_shown(rows),
-        note=note.strip(),
+        note=chart_note(curves),
     )
 
 
 def _play_button() -> dict[str, Any]:
-    timing = {"frame": {"duration": 450, "redraw": False}, "transition": {"duration": 250}}
+    """Play and pause, below the axis title; only a redrawn frame changes what stands above."""
+    timing = {"frame": {"duration": 600, "redraw": True}, "transition": {"duration": 250}}
     play = {"label": "▶ Play", "method": "animate", "args": [None, {**timing, "fromcurrent": True}]}
     stop = {"label": "❚❚ Pause", "method": "animate"}
     stop["args"] = [[None], {"mode": "immediate", "frame": {"duration": 0, "redraw": False}}]  # type: ignore[assignment]
@@ -261,30 +270,4 @@ def _play_button() -> dict[str, Any]:
         "bgcolor": "rgba(128,132,140,0.2)",
         "bordercolor": "rgba(128,132,140,0.65)",
         "font": {"color": TEXT},
-    }
-
-
-def _slider(steps: Sequence[float], start: float) -> dict[str, Any]:
-    quick = {"mode": "immediate", "frame": {"duration": 0, "redraw": False}}
-    return {
-        "active": list(steps).index(start),
-        "x": 0.2,
-        "len": 0.8,
-        "y": 0,
-        "yanchor": "top",
-        "pad": {"t": 104},
-        "currentvalue": {"prefix": "Epsilon (pixel units): ", "font": {"size": 13}},
-        "font": {"color": TEXT, "size": 11},
-        "bgcolor": "rgba(128,132,140,0.25)",
-        "activebgcolor": "rgba(128,132,140,0.8)",
-        "bordercolor": "rgba(128,132,140,0.65)",
-        "tickcolor": TEXT,
-        "steps": [
-            {
-                "label": epsilon_text(e),
-                "method": "animate",
-                "args": [[epsilon_text(e)], {**quick, "transition": {"duration": 0}}],
-            }
-            for e in steps
-        ],
     }

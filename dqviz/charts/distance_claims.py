@@ -1,7 +1,8 @@
 """Sentences on how far layers move: growth, quantization, the penalty, the controls.
 
 Where the numbers by image are given, two results are compared image by image, and what is said
-rests on the interval; without them the medians are compared and no interval is named.
+rests on the interval; without them the medians are compared and no interval is named. Nothing is
+decided unless most layers agree with the last one.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from dqviz.charts.claim import (
     Claim,
     by_ratio,
     collapsed,
+    crafted_elsewhere,
     defended_pairs,
     family,
     last_layer,
@@ -27,10 +29,8 @@ from dqviz.charts.claim import (
     times,
     value_at,
 )
-from dqviz.charts.paired import PairedRatio, paired_ratio
+from dqviz.charts.comparison import DISTANCE, Comparison, compare, ratio, words
 from dqviz.charts.tidy import ATTACK_NAMES, Curve, bits_text
-
-DISTANCE = "relative_distance"
 
 
 def growth(
@@ -44,7 +44,7 @@ def growth(
     rows, curves = read(table, metric, epsilon=epsilon)
     attacks = [c for c in curves if not c.is_control]
     if not attacks:
-        return [missing(f"there are no rows of {metric}", rows)]
+        return [missing(f"there are no rows of the {words(metric)}", rows)]
     return [_growth(c, rows, metric, statistic) for c in attacks]
 
 
@@ -54,15 +54,15 @@ def _growth(curve: Curve, rows: pd.DataFrame, metric: str, statistic: str) -> Cl
         return refusal
     first, last = curve.layers[0], last_layer(curve)
     start, end = value_at(curve, first, statistic), value_at(curve, last, statistic)
-    ratio = _ratio(end, start)
-    if not math.isfinite(ratio):
-        return missing(f"{named(curve)} has no {metric} at {first} or {last}", rows)
-    verb = "keeps" if abs(ratio - 1) < EQUAL else ("grows to" if ratio > 1 else "shrinks to")
+    grown = ratio(end, start)
+    if not math.isfinite(grown):
+        return missing(f"{named(curve)} has no {words(metric)} at {first} or {last}", rows)
+    verb = "keeps" if abs(grown - 1) < EQUAL else ("grows to" if grown > 1 else "shrinks to")
     return Claim(
-        f"From the first layer ({first}) to the last ({last}) the {_words(metric, statistic)} "
-        f"{verb} {times(ratio)} its size, from {start:.3g} to {end:.3g} ({named(curve)}, "
+        f"From the first layer ({first}) to the last ({last}) the {words(metric, statistic)} "
+        f"{verb} {times(grown)} its size, from {start:.3g} to {end:.3g} ({named(curve)}, "
         f"{setting(curve, rows)}).",
-        by_ratio(ratio, larger_supports=True),
+        by_ratio(grown, larger_supports=True),
         rows_of(rows, [curve]),
     )
 
@@ -75,7 +75,10 @@ def quantized_against_full(
     metric: str = DISTANCE,
     statistic: str = "median",
 ) -> list[Claim]:
-    """Whether quantization enlarges the distance at the last layer, one sentence a network."""
+    """Whether quantization enlarges the distance at the last layer, one sentence a network.
+
+    `samples` are used with the relative distance only, which they hold.
+    """
     rows, curves = read(table, metric, epsilon=epsilon)
     attacks = [c for c in curves if not c.is_control]
     full = {(c.network, c.attack): c for c in attacks if c.is_full_precision}
@@ -103,23 +106,15 @@ def _against_full(
     refusal = collapsed([curve, full], rows)
     if refusal:
         return refusal
-    last = last_layer(curve)
-    paired = paired_ratio(samples, curve, full, last)
-    if paired is not None:
-        text = (
-            f"At {bits_text(curve.weight_bits, curve.act_bits)} the relative distance at the last "
-            f"layer is {paired} that at full precision{_verdict(paired)} ({short_name(curve)}, "
-            f"{setting(curve, rows)})."
-        )
-        return Claim(text, paired.kind(larger_supports=True), rows_of(rows, [curve, full]))
-    ratio = _ratio(value_at(curve, last, statistic), value_at(full, last, statistic))
-    if not math.isfinite(ratio):
-        return missing(f"{short_name(curve)} has no {metric} at {last} to compare", rows)
+    found = compare(curve, full, metric=metric, statistic=statistic, samples=samples)
+    if not found.is_known:
+        return missing(f"{short_name(curve)} has no {words(metric)} at the last layer", rows)
+    what = words(metric, statistic if found.paired is None else "")
     return Claim(
-        f"At {bits_text(curve.weight_bits, curve.act_bits)} the {_words(metric, statistic)} at the "
-        f"last layer is {times(ratio)} that at full precision ({short_name(curve)}, "
-        f"{setting(curve, rows)}).",
-        by_ratio(ratio, larger_supports=True),
+        f"At {bits_text(curve.weight_bits, curve.act_bits)} the {what} at the last layer is "
+        f"{found.amount} that at full precision{found.verdict}; {found.layers} "
+        f"({short_name(curve)}, {setting(curve, rows)}).",
+        found.kind(larger_supports=True),
         rows_of(rows, [curve, full]),
     )
 
@@ -134,7 +129,11 @@ def dq_against_vanilla(
     dq: str = "dq",
     vanilla: str = "vanilla",
 ) -> list[Claim]:
-    """Whether DQ's distance at the last layer is the smaller one, one sentence a bit-width."""
+    """Whether DQ's distance at the last layer is the smaller one, one sentence a bit-width.
+
+    Nothing is decided where a perturbation was crafted on another network. `samples` are used with
+    the relative distance only, which they hold.
+    """
     rows, curves = read(table, metric, epsilon=epsilon)
     pairs = defended_pairs([c for c in curves if not c.is_control], dq=dq, vanilla=vanilla)
     if not pairs:
@@ -154,27 +153,27 @@ def _against_vanilla(
     refusal = collapsed([one, other], rows)
     if refusal:
         return refusal
-    last = last_layer(one)
-    paired = paired_ratio(samples, one, other, last)
-    if paired is not None:
-        text = (
-            f"At the last layer {short_name(one)}'s relative distance is {paired} "
-            f"{short_name(other)}'s{_verdict(paired)} "
-            f"({bits_text(one.weight_bits, one.act_bits)}, {setting(one, rows)})."
-        )
-        return Claim(text, paired.kind(larger_supports=False), rows_of(rows, [one, other]))
-    ratio = _ratio(value_at(one, last, statistic), value_at(other, last, statistic))
-    if not math.isfinite(ratio):
-        return missing(f"{named(one)} or {named(other)} has no {metric} at {last}", rows)
-    side = "smaller" if ratio < 1 else "larger"
-    side = "as good as equal" if abs(ratio - 1) < EQUAL else side
+    found = compare(one, other, metric=metric, statistic=statistic, samples=samples)
+    if not found.is_known:
+        return missing(f"{named(one)} or {named(other)} has no {words(metric)} to compare", rows)
+    elsewhere = any(crafted_elsewhere(c, rows) for c in (one, other))
+    what = words(metric, statistic if found.paired is None else "")
     return Claim(
-        f"At the last layer {short_name(one)}'s {_words(metric, statistic)} is {times(ratio)} "
-        f"{short_name(other)}'s, {side} ({bits_text(one.weight_bits, one.act_bits)}, "
-        f"{setting(one, rows)}).",
-        by_ratio(ratio, larger_supports=False),
+        f"At the last layer {short_name(one)}'s {what} is {found.amount} {short_name(other)}'s"
+        f"{_side(found)}; {found.layers} "
+        f"({bits_text(one.weight_bits, one.act_bits)}, {setting(one, rows)}).",
+        "undecided" if elsewhere else found.kind(larger_supports=False),
         rows_of(rows, [one, other]),
     )
+
+
+def _side(found: Comparison) -> str:
+    """Which side the ratio is on, or the interval's verdict where there is one."""
+    if found.paired is not None:
+        return found.verdict
+    if abs(found.ratio - 1) < EQUAL:
+        return ", as good as equal"
+    return ", smaller" if found.ratio < 1 else ", larger"
 
 
 def attack_against_controls(
@@ -185,13 +184,13 @@ def attack_against_controls(
     metric: str = DISTANCE,
     statistic: str = "median",
 ) -> list[Claim]:
-    """Whether the attack moves the last layer further than every control of the same length."""
+    """How far the attack moves the last layer beside every control of the same length."""
     rows, curves = read(table, metric, epsilon=epsilon)
     claims = []
     for curve in (c for c in curves if not c.is_control):
         controls = [c for c in curves if c.is_control and c.key == curve.key]
         if controls:
-            claims.append(_against_controls(curve, controls, rows, statistic, samples))
+            claims.append(_against_controls(curve, controls, rows, metric, statistic, samples))
     return claims or [missing("the table holds no controls", rows)]
 
 
@@ -199,6 +198,7 @@ def _against_controls(
     curve: Curve,
     controls: list[Curve],
     rows: pd.DataFrame,
+    metric: str,
     statistic: str,
     samples: pd.DataFrame | None,
 ) -> Claim:
@@ -210,26 +210,13 @@ def _against_controls(
     if not known:
         return missing(f"the controls of {named(curve)} have no value at {last}", rows)
     strongest = max(known, key=lambda c: value_at(c, last, statistic))
-    ratio = _ratio(value_at(curve, last, statistic), value_at(strongest, last, statistic))
-    paired = paired_ratio(samples, curve, strongest, last)
-    amount = times(ratio) if paired is None else str(paired)
-    kind = by_ratio(ratio, larger_supports=True)
+    found = compare(curve, strongest, metric=metric, statistic=statistic, samples=samples)
+    by = "" if metric == DISTANCE else f", by the {words(metric, statistic)}"
     return Claim(
-        f"At the last layer the attack moves the activations {amount} as far as the "
-        f"strongest of {len(known)} controls of the same length, {ATTACK_NAMES[strongest.attack]} "
+        f"At the last layer the attack moves the activations {found.amount} as far as the "
+        f"strongest of {len(known)} controls of the same length, "
+        f"{ATTACK_NAMES[strongest.attack]}{found.verdict}{by} "
         f"({named(curve)}, {setting(curve, rows)}).",
-        kind if paired is None else paired.kind(larger_supports=True),
+        "info",
         rows_of(rows, [curve, *known]),
     )
-
-
-def _verdict(paired: PairedRatio) -> str:
-    return ", no clear difference" if paired.low <= 1 <= paired.high else ""
-
-
-def _ratio(top: float, bottom: float) -> float:
-    return top / bottom if bottom > 0 else math.nan
-
-
-def _words(metric: str, statistic: str) -> str:
-    return f"{statistic} {metric.replace('_', ' ')}"

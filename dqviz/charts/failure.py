@@ -15,6 +15,7 @@ from dqviz.charts.axes import legend_above, note_annotation, row_axis
 from dqviz.charts.chart import Chart, ChartError
 from dqviz.charts.formulas import FORMULAS
 from dqviz.charts.lines import lines_by_layer
+from dqviz.charts.notes import chart_note
 from dqviz.charts.style import GREY, bits_marker, layout
 from dqviz.charts.tidy import (
     Curve,
@@ -92,7 +93,7 @@ def failure_prediction(
         formula=FORMULAS["failure"],
         alt=f"Dot chart of areas under the ROC curve. {'; '.join(words)}.",
         table=as_shown(rows),
-        note=note,
+        note=chart_note([c for each in parts.values() for c in each]),
     )
 
 

@@ -20,6 +20,7 @@ from dqviz.charts.axes import (
 )
 from dqviz.charts.chart import Chart, ChartError
 from dqviz.charts.formulas import FORMULAS, TITLES
+from dqviz.charts.notes import chart_note
 from dqviz.charts.style import layout
 from dqviz.charts.tidy import Curve, as_shown, bits_text, collapse_note, read_curves, select
 from dqviz.specs import CONTROLS
@@ -56,7 +57,7 @@ def bits_heatmap(
             f"got {by!r} and {metric!r}"
         )
     rows = select(table[~table["attack"].isin(CONTROLS)], metric, epsilon=epsilon)
-    rows = rows[rows["statistic"] == statistic]
+    rows = rows[rows["statistic"].isin([statistic, "nan_count"])]
     curves = _of_one_network(read_curves(rows), network)
     place = {"act_bits": lambda c: (-c.act_bits, -c.weight_bits)}.get(
         by, lambda c: (-c.weight_bits, -c.act_bits)
@@ -88,7 +89,7 @@ def bits_heatmap(
         formula=FORMULAS[FORMULA_OF.get(metric, "flips" if "flip" in metric else metric)],
         alt=_alt(curves, metric, statistic),
         table=as_shown(rows),
-        note=note,
+        note=chart_note(curves),
     )
 
 
@@ -111,7 +112,8 @@ def _cells(
 ) -> list[dict[str, Any]]:
     """Coloured rows, and above them the collapsed ones in greys on the same scale."""
     longest = max(curves, key=lambda c: len(c.layers))
-    values = [[_level(v, log=log) for v in c.values(statistic)] for c in curves]
+    numbers = [_at_layers(c, longest.layers, statistic) for c in curves]
+    values = [[_level(v, log=log) for v in row] for row in numbers]
     finite = [v for row in values for v in row if v is not None]
     low, high = (min(finite), max(finite)) if finite else (0.0, 1.0)
     traces = []
@@ -128,7 +130,7 @@ def _cells(
                     v if c.collapsed == collapsed else blank
                     for c, v in zip(curves, values, strict=True)
                 ],
-                "customdata": [list(c.values(statistic)) for c in curves],
+                "customdata": numbers,
                 "hoverongaps": False,
                 "hovertemplate": "%{x}, %{y}: %{customdata:.3g}<extra></extra>",
                 "zmin": low,
@@ -141,6 +143,12 @@ def _cells(
             }
         )
     return traces
+
+
+def _at_layers(curve: Curve, layers: Sequence[str], statistic: str) -> list[float]:
+    """A curve's numbers at these layers; NaN where it has none."""
+    found = dict(zip(curve.layers, curve.values(statistic), strict=True))
+    return [found.get(layer, math.nan) for layer in layers]
 
 
 def _level(value: float, *, log: bool) -> float | None:

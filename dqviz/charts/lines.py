@@ -14,6 +14,7 @@ from dqviz.charts.axes import (
 )
 from dqviz.charts.chart import Chart, ChartError
 from dqviz.charts.formulas import FORMULAS, TITLES
+from dqviz.charts.notes import chart_note
 from dqviz.charts.style import layout
 from dqviz.charts.tidy import (
     as_shown,
@@ -67,7 +68,10 @@ def linear_gain(
     epsilon: float | None = None,
     height: int = 420,
 ) -> Chart:
-    """How much each convolution or linear layer enlarges the perturbation that reaches it."""
+    """How much each convolution or linear layer enlarges the perturbation that reaches it.
+
+    BatchNorm is folded into the weights where it follows the layer.
+    """
     rows = select(table[~table["attack"].isin(CONTROLS)], "linear_gain", epsilon=epsilon)
     return lines_by_layer(
         rows,
@@ -75,7 +79,7 @@ def linear_gain(
         height=height,
         title="Gain of the linear layers",
         how_to_read="Above 1 the layer's weights enlarge the perturbation that reaches it; below "
-        "1 they shrink it.",
+        "1 they shrink it (BatchNorm folded in where it follows the layer).",
         log=True,
         level=(1.0, "1: size kept"),
     )
@@ -95,7 +99,7 @@ def lines_by_layer(
 ) -> Chart:
     """A plain line chart of rows of one metric."""
     metric = str(rows["metric"].iloc[0])
-    rows = rows[rows["statistic"].isin([statistic, "q10", "q90"])]
+    rows = rows[rows["statistic"].isin([statistic, "q10", "q90", "nan_count"])]
     curves = read_curves(rows)
     names = curve_names(curves)
     styles = styles_of(curves)
@@ -141,5 +145,5 @@ def lines_by_layer(
             unit=unit,
         ),
         table=as_shown(rows),
-        note=note,
+        note=chart_note(curves),
     )

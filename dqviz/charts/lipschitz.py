@@ -21,6 +21,7 @@ from dqviz.charts.axes import (
 )
 from dqviz.charts.chart import Chart, ChartError
 from dqviz.charts.formulas import FORMULAS
+from dqviz.charts.notes import chart_note
 from dqviz.charts.style import layout
 from dqviz.charts.tidy import (
     Curve,
@@ -50,7 +51,8 @@ def layer_constants(
     """The largest singular value of each layer, in up to three meanings, networks compared.
 
     Bounds are drawn as intervals from `lower` to `upper` around the upper one; a layer whose
-    BatchNorm cannot be folded soundly has no folded value. Bit-widths and attacks play no part.
+    BatchNorm cannot be folded soundly has no folded value. The weights are those really used, so
+    quantized ones where the table's networks are; activation bits and attacks play no part.
 
     Args:
         table: tidy rows of Lipschitz experiments.
@@ -84,8 +86,9 @@ def layer_constants(
     return Chart(
         figure=go.Figure(figure),
         title="Lipschitz constants by layer",
-        how_to_read="At or below the dotted line a layer cannot enlarge any perturbation; only the "
-        "curve with BatchNorm folded in describes what the network really applies.",
+        how_to_read="The norms are those of the weights as quantized: a layer whose operator norm "
+        "is 1 or less cannot enlarge any perturbation, which the kernel matrix alone does not "
+        "promise, and only the norm with BatchNorm folded in is that of what the network applies.",
         formula=FORMULAS["constants"],
         alt=" ".join([f"Line chart by layer, {len(along[0].layers)} layers.", *words]),
         table=as_shown(rows),
@@ -93,7 +96,11 @@ def layer_constants(
 
 
 def gain_against_bound(table: pd.DataFrame, *, height: int = 480) -> Chart:
-    """How much of each layer's operator norm the batch's own differences use."""
+    """How much of each layer's operator norm the batch's own differences use.
+
+    Both are of the weights as quantized, and without BatchNorm; `linear_gain` of the amplification
+    experiments is with BatchNorm folded in where it follows the layer.
+    """
     rows = rows_of_norms(table, ("measured_gain", "operator_norm"))
     gains, bounds = (
         read_curves(rows[rows["metric"] == m]) for m in ("measured_gain", "operator_norm")
@@ -101,7 +108,7 @@ def gain_against_bound(table: pd.DataFrame, *, height: int = 480) -> Chart:
     if not gains:
         raise ChartError("no rows with the metric measured_gain")
     along = along_axis([*gains, *bounds])
-    styles = styles_of(along)
+    styles = styles_of([*gains, *bounds])
     note = collapse_note(any(c.collapsed for c in gains))
     traces, words = [], []
     for curve, name in zip(gains, curve_names(gains), strict=True):
@@ -145,11 +152,12 @@ def gain_against_bound(table: pd.DataFrame, *, height: int = 480) -> Chart:
         figure=go.Figure(figure),
         title="Measured gain against its bound",
         how_to_read="The band (10 to 90 % of the images) can never rise above the dashed bound; "
-        "the gap is what the worst case has in reserve.",
+        "the gap is what the worst case has in reserve; both leave BatchNorm out, which the gain "
+        "of the linear layers on the Amplification page has folded in where it can be.",
         formula=FORMULAS["gain_bound"],
         alt=" ".join(["Line chart by layer.", *words]),
         table=as_shown(rows),
-        note=note,
+        note=chart_note(gains),
     )
 
 

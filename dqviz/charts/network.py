@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,26 +14,33 @@ from dqviz.charts import alt
 from dqviz.charts.axes import log_ticks, row_axis, tick_text, value_axis
 from dqviz.charts.chart import Chart, ChartError
 from dqviz.charts.formulas import FORMULAS
+from dqviz.charts.notes import left_out
 from dqviz.charts.style import GREY, NetworkStyle, layout, network_styles
-from dqviz.charts.tidy import as_shown, grey_out, short_networks
+from dqviz.charts.tidy import as_shown, grey_out, read_curves, short_networks
 from dqviz.charts.traces import LEVEL_MARGIN, level_line
 
 BOUND = "lipschitz"
 MARGIN = "margin_over_lipschitz"
-NO_REASON = "no sound bound exists, or it was not measured"
+NOT_MEASURED = "not measured"
+REASON_WIDTH = 58
+"""Letters in a line of a reason."""
+
+Reasons = Mapping[str, Mapping[str, str]]
+"""Why bounds are missing, by network and then by bound."""
 
 
 def network_bounds(
-    table: pd.DataFrame, *, reasons: Mapping[str, str] | None = None, height: int | None = None
+    table: pd.DataFrame, *, reasons: Reasons | None = None, height: int | None = None
 ) -> Chart:
     """Lower and upper bound of each network's Lipschitz constant, and the margin over the upper.
 
-    A bound that does not exist is written as 'none' with its reason.
+    They are those at full precision, whatever the bit-widths: a network that rounds has no finite
+    constant. A bound that does not exist is written as 'none' with its reason.
 
     Args:
         table: tidy rows with the metrics `lipschitz` (statistics `lower`, `upper`) and
             `margin_over_lipschitz` of the layer `network`.
-        reasons: by network (`MODEL/WEIGHTS`), why a bound is missing.
+        reasons: by network (`MODEL/WEIGHTS`) and bound (`lower` or `upper`), why it is missing.
     """
     rows = table[(table["layer"] == "network") & table["metric"].isin([BOUND, MARGIN])]
     if rows.empty:
@@ -41,6 +49,7 @@ def network_bounds(
     networks = list(numbers)
     short, styles = short_networks(networks), network_styles(networks)
     traces, notes, words = [], [], []
+    said: list[str] = []
     for network in networks:
         name, found = short[network], numbers[network]
         low, high = found.get((BOUND, "lower"), math.nan), found.get((BOUND, "upper"), math.nan)
@@ -51,13 +60,9 @@ def network_bounds(
         traces.append(_margin(name, margins, styles[network]))
         missing = [w for w, v in (("lower", low), ("upper", high)) if not math.isfinite(v)]
         for which in missing:
-            notes.append(
-                _none(
-                    name,
-                    which,
-                    (reasons or {}).get(network, "no sound bound exists, or it was not measured"),
-                )
-            )
+            why = (reasons or {}).get(network, {}).get(which, NOT_MEASURED)
+            said.append(f"{which} bound of {name} is none: {why}")
+            notes.append(_none(name, which, said[-1]))
         words.append(
             f"{name}: lower {alt.number(low)}, upper {alt.number(high)}, median margin over the "
             f"upper bound {alt.number(margins[1])}."
@@ -69,7 +74,7 @@ def network_bounds(
     figure = {
         "data": traces,
         "layout": layout(
-            height=height or 190 + 62 * len(networks),
+            height=height or 190 + (62 + 14 * _most_lines(notes)) * len(networks),
             key="bounds",
             hovermode="closest",
             showlegend=False,
@@ -90,11 +95,12 @@ def network_bounds(
         figure=go.Figure(figure),
         title="The network's bounds",
         how_to_read="Left: the true constant lies somewhere on the bar; right: no perturbation "
-        "shorter than this can change the prediction, which is the fair way to compare networks.",
+        "shorter than this can change the prediction, which is the fair way to compare networks; "
+        "bounds and margins are those at full precision, whatever the bit-widths.",
         formula=FORMULAS["network"],
         alt=" ".join(["Interval chart of the networks' Lipschitz bounds.", *words]),
         table=as_shown(grey_out(rows)),
-        note=" ".join(n["text"] for n in notes),
+        note=" ".join([*map(_sentence, said), _undefined(rows)]).strip(),
     )
 
 
@@ -151,17 +157,35 @@ def _margin(name: str, margins: Sequence[float], style: NetworkStyle) -> dict[st
     return trace
 
 
-def _none(name: str, which: str, reason: str) -> dict[str, Any]:
+def _none(name: str, which: str, text: str) -> dict[str, Any]:
+    """Why a bound is missing, in the row of its network: above the bar or, the lower one, below."""
+    above = which == "upper"
     return {
-        "text": f"{which} bound of {name}: none ({reason})",
-        "xref": "paper",
-        "x": 0.01 if which == "lower" else 0.46,
-        "xanchor": "left" if which == "lower" else "right",
+        "text": "<br>".join(textwrap.wrap(text, REASON_WIDTH)),
+        "align": "left",
+        "xref": "x domain",
+        "x": 0.01,
+        "xanchor": "left",
         "y": name,
-        "yshift": 18,
+        "yanchor": "bottom" if above else "top",
+        "yshift": 10 if above else -10,
         "showarrow": False,
         "font": {"size": 11},
     }
+
+
+def _sentence(text: str) -> str:
+    return f"{text[0].upper()}{text[1:].rstrip('.')}."
+
+
+def _most_lines(notes: Sequence[Mapping[str, Any]]) -> int:
+    return max((note["text"].count("<br>") + 1 for note in notes), default=0)
+
+
+def _undefined(rows: pd.DataFrame) -> str:
+    """How many margins were no numbers."""
+    counted = rows[(rows["metric"] == MARGIN) & (rows["statistic"] == "nan_count")]
+    return left_out(read_curves(grey_out(counted)))
 
 
 def singular_values(table: pd.DataFrame, layer: str, *, height: int = 420) -> Chart:

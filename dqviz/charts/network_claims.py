@@ -8,9 +8,9 @@ import statistics
 import pandas as pd
 
 from dqviz.charts.claim import (
+    EQUAL,
     Claim,
     Kind,
-    by_ratio,
     collapsed,
     defended_pairs,
     missing,
@@ -45,25 +45,35 @@ def _folded(one: Curve, other: Curve, rows: pd.DataFrame) -> Claim:
     pairs = [(a, b) for a, b in both if math.isfinite(a) and math.isfinite(b)]
     if not pairs:
         return missing("the networks share no layer with a folded norm", rows)
-    lower = sum(a < b for a, b in pairs)
+    refusal = collapsed([one, other], rows)
+    if refusal:
+        return refusal
+    lower, higher = (sum(_below(*pair[::step]) for pair in pairs) for step in (1, -1))
+    equal = len(pairs) - lower - higher
     tops = [max(column) for column in zip(*pairs, strict=True)]
     middles = [statistics.median(column) for column in zip(*pairs, strict=True)]
     kind: Kind = "undecided"
-    if tops[0] < tops[1] and lower > len(pairs) / 2:
+    if _below(tops[0], tops[1]) and lower > len(pairs) / 2:
         kind = "supports"
-    elif tops[0] > tops[1] and lower < len(pairs) / 2:
+    elif _below(tops[1], tops[0]) and higher > len(pairs) / 2:
         kind = "contradicts"
     return Claim(
         f"With BatchNorm folded in, {short_name(one)}'s norm is below {short_name(other)}'s at "
-        f"{lower} of {len(pairs)} layers; the largest is {tops[0]:.3g} against {tops[1]:.3g}, the "
+        f"{lower} of {len(pairs)} layers{f' and as good as equal at {equal}' if equal else ''}; "
+        f"the largest is {tops[0]:.3g} against {tops[1]:.3g}, the "
         f"median {middles[0]:.3g} against {middles[1]:.3g} (upper bounds).",
         kind,
         rows_of(rows, [one, other]),
     )
 
 
+def _below(one: float, other: float) -> bool:
+    """Whether one number is the smaller by more than the tolerance."""
+    return one <= (1 - EQUAL) * other
+
+
 def margins(table: pd.DataFrame, *, dq: str = "dq", vanilla: str = "vanilla") -> list[Claim]:
-    """Whether DQ's margin over the Lipschitz bound, the guaranteed radius, is the larger one."""
+    """DQ's margin over the Lipschitz bound, the guaranteed radius, beside vanilla's."""
     rows, curves = read(_unattacked(table), "margin_over_lipschitz", epsilon=None)
     pairs = defended_pairs(curves, dq=dq, vanilla=vanilla)
     if not pairs:
@@ -81,7 +91,7 @@ def margins(table: pd.DataFrame, *, dq: str = "dq", vanilla: str = "vanilla") ->
                 f"{short_name(one)}'s margin over its Lipschitz bound is {times(ratio)} "
                 f"{short_name(other)}'s ({values[0]:.2g} against {values[1]:.2g} in pixel units, "
                 "medians over the images).",
-                by_ratio(ratio, larger_supports=True),
+                "info",
                 rows_of(rows, [one, other]),
             )
         )
@@ -135,7 +145,7 @@ def _difference(one: Curve, other: Curve, rows: pd.DataFrame, metric: str) -> Cl
 
 
 def failure_predicted(table: pd.DataFrame, *, epsilon: float | None = None) -> list[Claim]:
-    """Whether amplification picks out the images whose prediction flips, by the area's interval."""
+    """How well amplification picks out the images whose prediction flips, with the interval."""
     network = table[table["layer"] == "network"]
     rows, curves = read(network, "failure_auc_amplification", epsilon=epsilon)
     _, others = read(network, "failure_auc_margin", epsilon=epsilon)
@@ -154,17 +164,24 @@ def _predicted(curve: Curve, margin: Curve | None, rows: pd.DataFrame) -> Claim:
     if not math.isfinite(value):
         attack = ATTACK_NAMES.get(curve.attack, curve.attack)
         return missing(f"{attack} flipped every prediction of {named(curve)} or none", rows)
-    kind: Kind = "undecided"
     said = "the interval holds 0.5, a coin"
     if low > 0.5 or high < 0.5:
-        kind = "supports" if low > 0.5 else "contradicts"
         said = "more often than a coin" if low > 0.5 else "less often than a coin"
-    other = math.nan if margin is None else value_at(margin, "network", "value")
-    tail = f"; the clean margin has {other:.2f}" if math.isfinite(other) else ""
     return Claim(
-        f"Amplification ranks an image whose prediction flips above one that keeps it with "
-        f"probability {value:.2f} ({low:.2f} to {high:.2f}), {said}{tail} "
+        "Centred amplification at the logits ranks an image whose prediction flips above one that "
+        f"keeps it with probability {value:.2f} ({low:.2f} to {high:.2f}), {said}{_beside(margin)} "
         f"({named(curve)}, {setting(curve, rows)}).",
-        kind,
+        "info",
         rows_of(rows, [curve]),
     )
+
+
+def _beside(margin: Curve | None) -> str:
+    """What the clean margin does on the same images; empty where it was not measured."""
+    if margin is None:
+        return ""
+    value, low, high = (value_at(margin, "network", s) for s in ("value", "low", "high"))
+    if not math.isfinite(value):
+        return ""
+    interval = f" ({low:.2f} to {high:.2f})" if math.isfinite(low + high) else ""
+    return f"; the clean margin does with {value:.2f}{interval}"

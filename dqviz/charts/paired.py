@@ -12,7 +12,7 @@ import statistics
 
 import pandas as pd
 
-from dqviz.charts.claim import Kind
+from dqviz.charts.claim import Kind, ratio_text, times
 from dqviz.charts.tidy import Curve
 
 FEWEST = 8
@@ -35,8 +35,8 @@ class PairedRatio:
         return "supports" if (self.value > 1) == larger_supports else "contradicts"
 
     def __str__(self) -> str:
-        interval = f"95 % interval {self.low:.2f} to {self.high:.2f}, image by image"
-        return f"{self.value:.2f} times ({interval})"
+        low, high = ratio_text(self.low), ratio_text(self.high)
+        return f"{times(self.value)} (95 % interval {low} to {high}, image by image)"
 
 
 def paired_ratio(

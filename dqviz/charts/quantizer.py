@@ -19,7 +19,8 @@ from dqviz.charts.axes import (
 )
 from dqviz.charts.chart import Chart, ChartError
 from dqviz.charts.formulas import FORMULAS, TITLES
-from dqviz.charts.style import fade, layout
+from dqviz.charts.notes import chart_note
+from dqviz.charts.style import TEXT, NetworkStyle, fade, layout
 from dqviz.charts.tidy import (
     Curve,
     as_shown,
@@ -86,7 +87,7 @@ def quantizer_view(
     if quantized.empty:
         raise ChartError("the quantizer's view needs activations of 8 bits or fewer; found none")
     rows = select(quantized, [*metrics, gain, *shares], epsilon=epsilon)
-    rows = rows[rows["statistic"].isin([statistic, "q10", "q90"])]
+    rows = rows[rows["statistic"].isin([statistic, "q10", "q90", "nan_count"])]
     parts = {m: read_curves(rows[rows["metric"] == m]) for m in [*metrics, gain, *shares]}
     curves = parts[metrics[0]]
     if not curves or not parts[gain]:
@@ -123,18 +124,18 @@ def quantizer_view(
         figure=go.Figure(figure),
         title="The quantizer's view of the noise",
         how_to_read="Where noise out lies above noise in (gain above 1), the quantizer itself "
-        "enlarges the perturbation; the dotted line is what rounding theory predicts.",
+        "enlarges the perturbation; the open grey markers are what rounding theory predicts.",
         formula=FORMULAS["quantizer"],
         alt=alt.curves_alt(f"{what} given here", parts[gain], names, statistic=statistic),
         table=as_shown(rows),
-        note=note,
+        note=chart_note(c for m in (*metrics, gain) for c in parts[m]),
     )
 
 
 def _share_key(top: float) -> dict[str, Any]:
-    """What the hatching of the lowest panel means, right above it."""
+    """What the bars of the lowest panel mean, right above it."""
     return {
-        "text": "Elements: plain at zero, hatched inside the range, crossed clipped",
+        "text": "Elements: pale at zero, darker in range, darkest clipped; hatched by network",
         "xref": "paper",
         "yref": "paper",
         "x": 0,
@@ -149,26 +150,30 @@ def _share_key(top: float) -> dict[str, Any]:
 def _noise_lines(
     parts: dict[str, list[Curve]], metrics: Sequence[str], statistic: str
 ) -> list[dict[str, Any]]:
-    looks = {
-        "in": {"dash": "solid", "width": 1.4},
-        "out": {"dash": "8px,3px", "width": 2.4},
-        "predicted": {"dash": "dot", "width": 1.8},
-    }
     traces = []
     for kind, metric in zip(NOISE, metrics, strict=True):
         curves = parts[metric]
         styles = styles_of(curves)
         for curve, name in zip(curves, curve_names(curves), strict=True):
-            style = line_style(curve, styles)
-            style["line"] |= looks[kind]
-            shape = styles[curve.network].marker
-            style["marker"] |= {"symbol": shape if kind == "out" else f"{shape}-open"}
-            style["marker"]["size"] = 7 if kind == "out" else 4
+            style = _noise_style(kind, curve, styles)
             line = curve_line(
                 curve, curves, name=f"{name}: {kind}", statistic=statistic, log=True, style=style
             )
             traces.append({**line, "legendgroup": name})
     return traces
+
+
+def _noise_style(kind: str, curve: Curve, styles: dict[str, NetworkStyle]) -> dict[str, Any]:
+    """Noise in thin, noise out dashed; the prediction as open markers around that of noise out."""
+    shape = styles[curve.network].marker
+    if kind == "predicted":
+        marker = {"symbol": f"{shape}-open", "size": 12, "color": TEXT, "line": {"width": 1.6}}
+        return {"mode": "markers", "marker": marker}
+    style = line_style(curve, styles)
+    out = kind == "out"
+    style["line"] |= {"dash": "8px,3px", "width": 2.4} if out else {"dash": "solid", "width": 1.4}
+    style["marker"] |= {"symbol": shape, "size": 7 if out else 4}
+    return style
 
 
 def _gain_lines(curves: Sequence[Curve], statistic: str) -> list[dict[str, Any]]:
@@ -190,14 +195,13 @@ def _gain_lines(curves: Sequence[Curve], statistic: str) -> list[dict[str, Any]]
 
 
 def _share_bars(parts: Sequence[Sequence[Curve]], statistic: str) -> list[dict[str, Any]]:
-    """Stacked shares in per cent, one stack a curve; kinds differ by hatching and depth."""
+    """Stacked shares in per cent, one stack a curve; kinds differ by depth, networks by hatch."""
     traces = []
-    for kind, hatch, depth, curves in zip(
-        ELEMENTS[1:], ("", "/", "x"), (0.25, 0.55, 0.9), parts, strict=True
-    ):
+    for kind, depth, curves in zip(ELEMENTS[1:], (0.2, 0.5, 0.9), parts, strict=True):
         styles = styles_of(curves)
         for place, (curve, name) in enumerate(zip(curves, curve_names(curves), strict=True)):
             colour = colour_of(curve, styles)
+            pattern = {"shape": styles[curve.network].hatch, "fgcolor": colour, "size": 5}
             traces.append(
                 {
                     "type": "bar",
@@ -208,7 +212,7 @@ def _share_bars(parts: Sequence[Sequence[Curve]], statistic: str) -> list[dict[s
                     "offsetgroup": str(place),
                     "marker": {
                         "color": fade(colour, depth),
-                        "pattern": {"shape": hatch, "fgcolor": colour, "size": 5},
+                        "pattern": {**pattern, "solidity": 0.2, "fillmode": "overlay"},
                         "line": {"color": colour, "width": 0.8},
                     },
                     "hovertemplate": hover_text(curves, number=".1f") + " %",

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import pandas as pd
 
 from dqviz.charts.claim import (
+    EQUAL,
     Claim,
     by_ratio,
     collapsed,
@@ -22,6 +24,7 @@ from dqviz.charts.tidy import Curve
 from dqviz.specs import FULL_PRECISION
 
 DISTANCE = "relative_distance"
+CRAFTED = "flip_contribution_crafted"
 HARDLY = 0.01
 """Flips that move the distance at the logits by less than this share of it decide nothing."""
 
@@ -48,7 +51,7 @@ def _enlarges(curve: Curve, rows: pd.DataFrame, statistic: str) -> Claim:
     }
     if not gains:
         return missing(f"{named(curve)} has no gain at any quantizer", rows)
-    above = sum(gain > 1 for gain in gains.values())
+    above = sum(gain >= 1 + EQUAL for gain in gains.values())
     largest = max(gains, key=lambda layer: gains[layer])
     return Claim(
         f"Quantizers enlarge the noise at {above} of {len(gains)} layers, most at {largest} "
@@ -63,17 +66,25 @@ def flips_effect(
 ) -> list[Claim]:
     """Whether bucket flips enlarge the distance at the logits, one sentence a curve."""
     rows, curves = read(table, "flip_contribution", epsilon=epsilon)
+    extra, crafted = read(table, CRAFTED, epsilon=epsilon)
     _, whole = read(table, DISTANCE, epsilon=epsilon)
-    beside = {(c.key, c.attack): c for c in whole}
+    rows = pd.concat([rows, extra]) if crafted else rows
     claims = []
     for curve in (c for c in curves if not c.is_control and "logits" in c.layers):
-        partner = beside.get((curve.key, curve.attack))
-        total = math.nan if partner is None else value_at(partner, "logits", statistic)
-        claims.append(_flips(curve, rows, total, statistic))
+        total, own = (_at_logits(others, curve, statistic) for others in (whole, crafted))
+        claims.append(_flips(curve, rows, total, own, statistic))
     return claims or [missing("the contribution of bucket flips was not measured", rows)]
 
 
-def _flips(curve: Curve, rows: pd.DataFrame, total: float, statistic: str) -> Claim:
+def _at_logits(others: Sequence[Curve], curve: Curve, statistic: str) -> float:
+    """The number at the logits of the same network, bits and attack; NaN where there is none."""
+    for other in others:
+        if (other.key, other.attack) == (curve.key, curve.attack):
+            return value_at(other, "logits", statistic)
+    return math.nan
+
+
+def _flips(curve: Curve, rows: pd.DataFrame, total: float, crafted: float, statistic: str) -> Claim:
     refusal = collapsed([curve], rows)
     if refusal:
         return refusal
@@ -84,9 +95,15 @@ def _flips(curve: Curve, rows: pd.DataFrame, total: float, statistic: str) -> Cl
     small, mixed = abs(value) < HARDLY * total, low < 0 < high
     verb = "hardly change" if small else ("enlarge" if value > 0 else "reduce")
     tail = ", but for a tenth of the images or more it is the other way round" if mixed else ""
+    own = (
+        f" Under attacks crafted on each version the {statistic} contribution is {crafted:+.2g}."
+        if math.isfinite(crafted)
+        else ""
+    )
     return Claim(
-        f"Bucket flips {verb} the {statistic} distance at the logits, by {abs(value):.2g} of "
-        f"{total:.3g}{tail} ({named(curve)}, {setting(curve, rows)}).",
+        f"The {statistic} contribution of bucket flips is {value:+.2g} beside a {statistic} "
+        f"distance of {total:.3g} at the logits, so that they {verb} it{tail} "
+        f"({named(curve)}, {setting(curve, rows)}).{own}",
         "undecided" if small or mixed else ("supports" if value > 0 else "contradicts"),
         rows_of(rows, [curve]),
     )

@@ -1,10 +1,12 @@
 """One look for all charts: colours, dashes and markers that need no colour vision and no theme.
 
-Colours are those of Okabe and Ito (*Color Universal Design*, 2008) that keep a contrast of 3:1 or
-more on white and on Streamlit's dark background alike; two of them are darkened for that. A network
-has a fixed colour and marker (and a dash where bit-widths are not told apart); a bit-width has a
-fixed dash and marker filling: fewer bits, shorter dashes. Backgrounds are transparent. Colours of
-text and grid live in the template only, so that Streamlit's theme replaces them by its own.
+Colours keep a contrast of 3:1 or more on white and on the app's dark page. The first four are those
+of Okabe and Ito (*Color Universal Design*, 2008), two of them darkened for that; the others are as
+far from these and from one another as that leaves room for, with and without full colour vision. A
+network has a fixed colour, marker and hatching (and a dash where bit-widths are not told apart); a
+bit-width has a fixed dash and marker filling: fewer bits, shorter dashes. Backgrounds are
+transparent. Colours of text and grid live in the template only, so that Streamlit's theme replaces
+them by its own.
 """
 
 from __future__ import annotations
@@ -16,8 +18,8 @@ from typing import Any
 
 from dqviz.specs import FULL_PRECISION
 
-BACKGROUNDS = {"light": "#ffffff", "dark": "#0e1117"}
-"""The page backgrounds of Streamlit's two themes."""
+BACKGROUNDS = {"light": "#ffffff", "dark": "#11161c"}
+"""The app's page backgrounds, as in `.streamlit/config.toml`."""
 
 TEXT = "#7b8087"
 GREY = "#85888d"
@@ -35,17 +37,18 @@ class NetworkStyle:
     colour: str
     marker: str
     dash: str
+    hatch: str
 
 
 SLOTS = (
-    NetworkStyle("#d55e00", "circle", "solid"),
-    NetworkStyle("#0072b2", "square", "10px,4px"),
-    NetworkStyle("#c06a98", "diamond", "6px,3px"),
-    NetworkStyle("#009270", "triangle-up", "10px,3px,2px,3px"),
-    NetworkStyle("#b07a00", "pentagon", "14px,4px"),
-    NetworkStyle("#2f8cc0", "triangle-down", "3px,3px"),
-    NetworkStyle("#868b00", "hexagram", "8px,3px,2px,3px,2px,3px"),
-    NetworkStyle("#6f7fd6", "star", "16px,3px,2px,3px"),
+    NetworkStyle("#d55e00", "circle", "solid", "/"),
+    NetworkStyle("#0072b2", "square", "10px,4px", "\\"),
+    NetworkStyle("#c06a98", "diamond", "6px,3px", "x"),
+    NetworkStyle("#009270", "triangle-up", "10px,3px,2px,3px", "-"),
+    NetworkStyle("#a84824", "pentagon", "14px,4px", "|"),
+    NetworkStyle("#3084fc", "triangle-down", "3px,3px", "+"),
+    NetworkStyle("#3ca860", "hexagram", "8px,3px,2px,3px,2px,3px", "."),
+    NetworkStyle("#3c48fc", "star", "16px,3px,2px,3px", ""),
 )
 KNOWN = {"resnet20/vanilla": 0, "resnet20/dq": 1, "plain20/vanilla": 2, "plain20/dq": 3}
 
@@ -86,12 +89,25 @@ def bits_marker(marker: str, weight_bits: int, act_bits: int) -> str:
     return marker + ("", "-open", "-open-dot")[quantized]
 
 
-def bits_pattern(weight_bits: int, act_bits: int) -> str:
-    """The hatching of a bar: none at full precision, then by what is quantized."""
+BAR_FILLS = {
+    (False, False): (0.12, 11, 0.12),
+    (True, False): (0.3, 9, 0.25),
+    (False, True): (0.45, 7, 0.35),
+    (True, True): (0.6, 5, 0.45),
+}
+"""Opacity of the filling, size and solidity of the hatching, by what is quantized."""
+
+
+def bar_marker(colour: str, hatch: str, weight_bits: int, act_bits: int) -> dict[str, Any]:
+    """The filling of a bar: hatched by network, the darker and closer the more is quantized."""
     quantized = (weight_bits != FULL_PRECISION, act_bits != FULL_PRECISION)
-    return {(False, False): "", (True, False): "\\", (False, True): "/", (True, True): "x"}[
-        quantized
-    ]
+    opacity, size, solidity = BAR_FILLS[quantized]
+    pattern = {"shape": hatch, "fillmode": "overlay", "fgcolor": colour}
+    return {
+        "color": fade(colour, opacity),
+        "line": {"color": colour, "width": 1.2},
+        "pattern": {**pattern, "size": size, "solidity": solidity},
+    }
 
 
 def fade(colour: str, alpha: float) -> str:

@@ -137,7 +137,12 @@ def test_animation_has_a_frame_an_epsilon_and_one_scale_for_all():
     chart = charts.distance_animation(SWEEP, epsilon=2 * EPSILON)
     assert [f.name for f in chart.figure.frames] == ["1/255", "2/255", "4/255"]
     assert len(chart.figure.frames[0].data) == len(chart.figure.data)
-    assert chart.figure.layout.sliders[0].active == 1
+    assert not chart.figure.layout.sliders
+    assert [a.text for a in chart.figure.layout.annotations] == ["<b>epsilon 2/255</b>"]
+    said = [[a.text for a in f.layout.annotations] for f in chart.figure.frames]
+    assert said == [[f"<b>epsilon {k}/255</b>"] for k in (1, 2, 4)]
+    play = chart.figure.layout.updatemenus[0].buttons[0]
+    assert play.args[1]["frame"]["redraw"], "only then do annotations change"
     still = charts.distance_by_layer(SWEEP, epsilon=2 * EPSILON, controls=False)
     for drawn, other in zip(chart.figure.data, still.figure.data, strict=True):
         assert drawn.y == other.y

@@ -54,10 +54,12 @@ def test_gains_stay_below_their_bound():
 def test_a_missing_bound_is_none_with_its_reason():
     upper = (LIPSCHITZ["metric"] == "lipschitz") & (LIPSCHITZ["statistic"] == "upper")
     gone = upper & (LIPSCHITZ["weights"] == "dq")
-    chart = charts.network_bounds(LIPSCHITZ[~gone], reasons={DQ: "attention has no bound"})
+    chart = charts.network_bounds(
+        LIPSCHITZ[~gone], reasons={DQ: {"upper": "attention has no bound"}}
+    )
     texts = [a.text for a in chart.figure.layout.annotations]
-    assert texts == ["upper bound of dq: none (attention has no bound)"]
-    assert "attention has no bound" in chart.note
+    assert texts == ["upper bound of dq is none: attention has no bound"]
+    assert "Upper bound of dq is none: attention has no bound." in chart.note
     assert "upper no value" in chart.alt
 
 

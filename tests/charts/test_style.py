@@ -1,6 +1,8 @@
 """Colours that can be told apart: on both backgrounds, and without full colour vision."""
 
 import itertools
+import pathlib
+import tomllib
 
 import numpy as np
 import pytest
@@ -8,6 +10,7 @@ import pytest
 from dqviz.charts import style
 from dqviz.charts.traces import BAND_OPACITY
 
+ROOT = pathlib.Path(__file__).parents[2]
 COLOURS = [slot.colour for slot in style.SLOTS]
 # Machado, Oliveira, Fernandes, IEEE Trans. Vis. Comput. Graph. 15 (2009), severity 1.0.
 VISION = {
@@ -66,10 +69,24 @@ def test_no_network_looks_collapsed(colour):
 
 
 @pytest.mark.parametrize("vision", VISION)
-def test_shipped_networks_differ_in_colour_for_everyone(vision):
-    labs = [_lab(VISION[vision] @ _linear(c)) for c in COLOURS[:4]]
+def test_all_networks_differ_in_colour_for_everyone(vision):
+    labs = [_lab(VISION[vision] @ _linear(c)) for c in COLOURS]
     for one, other in itertools.combinations(labs, 2):
         assert np.linalg.norm(one - other) > 12
+
+
+def test_the_dark_page_is_that_of_the_app():
+    config = tomllib.loads((ROOT / ".streamlit" / "config.toml").read_text())
+    for theme, colour in style.BACKGROUNDS.items():
+        assert config["theme"][theme]["backgroundColor"] == colour
+
+
+@pytest.mark.parametrize("bits", [(32, 32), (8, 32), (32, 4), (8, 4)])
+def test_bars_of_networks_differ_in_more_than_colour(bits):
+    hatches = {style.bar_marker("#000000", s.hatch, *bits)["pattern"]["shape"] for s in style.SLOTS}
+    assert len(hatches) == len(style.SLOTS)
+    full = style.bar_marker("#000000", "/", 32, 32)
+    assert (style.bar_marker("#000000", "/", *bits)["color"] == full["color"]) == (bits == (32, 32))
 
 
 def _linear(colour):

@@ -11,7 +11,7 @@ from dqviz.defense.augment import random_crop, random_flip
 from dqviz.defense.penalty import orthogonality_penalty
 from dqviz.defense.precision import choose_precision
 from dqviz.defense.training import learning_rate
-from dqviz.models import resolve_model
+from dqviz.models import build, resolve_model
 from dqviz.models.resnet import plain20
 from dqviz.specs import DataSpec, DefenseSpec, ModelSpec
 
@@ -178,3 +178,14 @@ def test_the_precision_is_measured_and_the_network_left_alone():
 
 def test_recipes_compare_by_everything_they_say():
     assert repr(recipe()) != repr(dataclasses.replace(recipe(), seed=3))
+
+
+def test_a_long_gradient_is_shortened(tmp_path):
+    settings = {"clip": 1e-3, "weight_decay": 0.0, "momentum": 0.0, "epochs": 1}
+    wanted = recipe(**settings)
+    before = dict(build(wanted.arch, 2, seed=wanted.seed).named_parameters())
+    after = dict(train_network(wanted, tmp_path, data=images(32)).net.named_parameters())
+    changes = [(after[name] - before[name]).detach().flatten() for name in before]
+    moved = torch.cat(changes).norm()
+    rate = learning_rate(wanted, 0, 1)
+    assert float(moved) == pytest.approx(rate * wanted.clip, rel=0.05)

@@ -13,13 +13,13 @@ tab, place = controls.tabs(("Layers", "Network", "Singular values", "Measured ga
 
 
 def draw(settings: Settings) -> None:
-    view = jobs.run(requests.lipschitz(settings), view="lipschitz")
+    view = jobs.run(requests.lipschitz(settings), view="lipschitz", first=settings.epsilon)
     if tab == "Layers":
         show.chart("constants", view, lambda: charts.layer_constants(view.table))
         show.chart("batchnorm", view, lambda: charts.batchnorm_effect(view.table))
         show.claims(tab, view, claims.folded_norms)
     elif tab == "Network":
-        show.chart("bounds", view, lambda: charts.network_bounds(view.table))
+        show.chart("bounds", view, lambda: charts.network_bounds(view.table, reasons=view.reasons))
         show.claims(tab, view, claims.margins)
     elif tab == "Measured gain":
         picture = {"gain": lambda: charts.gain_against_bound(view.at(settings.epsilon))}

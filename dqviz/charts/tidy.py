@@ -29,6 +29,8 @@ ATTACK_NAMES = {
 }
 SHOWN = ["model", "weights", "weight_bits", "act_bits", "attack", "epsilon", "layer", "depth"]
 SHOWN += ["metric", "statistic", "value", "clean_accuracy", "collapsed", "n_samples"]
+SHOWN += ["data", "seed", "crafted_on", "calibration"]
+"""The columns of a chart's rows as a reader sees and saves them."""
 
 
 def grey_out(table: pd.DataFrame) -> pd.DataFrame:

@@ -116,7 +116,8 @@ def lipschitz(settings: Settings) -> list[ExperimentSpec]:
             model=settings.model(name),
             data=data_spec(settings),
             quant=quant_spec(settings, settings.weight_bits, settings.act_bits),
-            attack=attack_spec(settings, one=True),
+            attack=attack_spec(settings),
+            crafted_on=_craft(settings),
             details=True,
         )
         for name in settings.networks

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 
 import pandas as pd
 import streamlit as st
@@ -32,6 +33,15 @@ class View:
     def notes(self) -> tuple[str, ...]:
         """What a reader needs to know of these results, each said once."""
         return tuple(dict.fromkeys(note for result in self.results for note in result.notes))
+
+    @property
+    def reasons(self) -> dict[str, Mapping[str, str]]:
+        """Why a network has no lower or upper Lipschitz bound, by `MODEL/WEIGHTS`."""
+        found = {}
+        for result in self.results:
+            row = result.table.iloc[0]
+            found[f"{row['model']}/{row['weights']}"] = result.reasons
+        return found
 
     @property
     def table(self) -> pd.DataFrame:

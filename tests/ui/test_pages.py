@@ -381,3 +381,12 @@ def test_the_shipped_result_is_greyed_where_it_is_not_what_was_asked(
 def test_without_any_network_the_page_says_how_to_bring_one(open_page, monkeypatch):
     monkeypatch.setattr(choices, "shipped_ids", lambda: ())
     assert "Add your own in the sidebar" in words(open_page("amplification"))
+
+
+def test_a_small_data_set_is_used_whole(open_page, engine, tmp_path):
+    for number in range(20):
+        folder = tmp_path / "mine" / "test" / "ab"[number % 2]
+        folder.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (32, 32), (number, 0, 0)).save(folder / f"{number}.png")
+    open_page("amplification", data="folder:mine")
+    assert {spec.data.n_samples for spec in engine.asked if "mine" in spec.data.name} == {20}

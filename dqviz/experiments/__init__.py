@@ -7,6 +7,7 @@ What computes (`dqviz.experiments.run`) is imported by the engine's workers and 
 from .engine import Engine
 from .errors import Cancelled, ExperimentError
 from .handle import Handle, Progress
+from .image_counts import at_most_all, count_images
 from .resolve import resolve
 from .result import COLUMNS, Result
 
@@ -18,5 +19,7 @@ __all__ = [
     "Handle",
     "Progress",
     "Result",
+    "at_most_all",
+    "count_images",
     "resolve",
 ]

@@ -107,13 +107,12 @@ class Cluster:
         if future is not None:
             future.cancel()
 
-    def is_running(self, task: str) -> bool:
-        """Whether a worker has begun the task and not yet stopped."""
-        with self._lock:
-            return task in self._running
-
     def end_worker(self, task: str) -> str:
-        """Ends the process that runs a task; another takes its place. Returns its address."""
+        """Ends the process that runs a task; another takes its place.
+
+        Returns:
+            Its address; empty if no worker has begun the task, or it has stopped.
+        """
         with self._lock:
             message = self._running.pop(task, None)
         if message is None:

@@ -11,25 +11,22 @@ from __future__ import annotations
 
 import atexit
 import functools
-import itertools
 import queue
 import threading
 import time
-import uuid
 from collections.abc import Sequence
 
 from dqviz.specs import ExperimentSpec, spec_key
 
 from .cluster import Cluster, Event, Task
+from .condition import READY, RESTARTED, Condition
 from .errors import ExperimentError, describe
-from .handle import CANCELLED, DONE, FAILED, QUEUED, RUNNING, Handle, Job, Progress, Want
+from .handle import CANCELLED, RUNNING, Handle, Job, Progress, Want
 from .host import INTERACTIVE, JOBS, interactive_workers
+from .ledger import Ledger, failed
 from .resolve import resolve
-from .result import Result
-from .result_cache import RESULT_BYTES, ResultCache
-from .worker import compute
-
-STARTING, READY, RESTARTED, DEAD = "starting", "ready", "restarted", "failed"
+from .result_cache import RESULT_BYTES
+from .worker import Outcome, compute
 
 GRACE_SECONDS = 1.0
 """How long a cancelled task may take to stop before its worker is ended."""
@@ -37,9 +34,6 @@ GRACE_SECONDS = 1.0
 MAX_ENDS = 3
 ENDS_WITHIN_SECONDS = 60.0
 """An engine that ends more often than that within so many seconds is not started again."""
-
-MAX_LOSSES = 3
-"""How often a request may be lost while it waits; at work it may be lost once."""
 
 
 class Engine:
@@ -70,30 +64,23 @@ class Engine:
             workers=interactive_workers() if workers is None else workers,
         )
         self._lock = threading.RLock()
-        self._jobs: dict[str, Job] = {}
-        self._tasks: dict[str, Job] = {}
-        self._wants: dict[Want, set[str]] = {}
-        self._results: ResultCache[Result] = ResultCache(max_bytes=cache_bytes)
+        self._ledger = Ledger(
+            cache_bytes=cache_bytes,
+            on_new=lambda key: self._post(Event(what="send", source=self, text=key)),
+            on_unwanted=lambda task: self._post(Event(what="drop", source=self, task=task)),
+        )
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self._doomed: dict[str, float] = {}
-        self._lost_workers: set[str] = set()
         self._ends: list[float] = []
         self._thread: threading.Thread | None = None
         self._cluster: Cluster | None = None
-        self._state, self._message, self._restarts = STARTING, "the engine is starting", 0
-        self._recovered = False
+        self._condition = Condition()
         self._connected = threading.Event()
-        self._prefix = uuid.uuid4().hex[:8]
-        self._numbers = itertools.count()
 
     @property
     def state(self) -> str:
-        """`starting`, `ready`, `restarted` or `failed`.
-
-        It stays `restarted` until a result has arrived and something new is asked for, so that
-        whoever waited for that result can say what happened.
-        """
-        return self._state
+        """`starting`, `ready`, `restarted` or `failed`; see `Condition`."""
+        return self._condition.state
 
     @property
     def has_started(self) -> bool:
@@ -103,12 +90,12 @@ class Engine:
     @property
     def message(self) -> str:
         """The state in words, for a person."""
-        return self._message
+        return self._condition.message
 
     @property
     def restarts(self) -> int:
-        """How often a process was lost and started anew."""
-        return self._restarts
+        """How often a process was lost, or ended since it did not stop, and started anew."""
+        return self._condition.restarts
 
     @property
     def host_pid(self) -> int | None:
@@ -120,7 +107,7 @@ class Engine:
         with self._lock:
             if self._thread is not None and self._thread.is_alive():
                 return
-            self._set_state(STARTING, "the engine is starting")
+            self._condition.start()
             self._connected.clear()
             self._ends.clear()
             self._thread = threading.Thread(
@@ -132,7 +119,7 @@ class Engine:
     def wait_until_ready(self, timeout: float | None = None) -> bool:
         """Waits until the engine is ready or has failed; whether it is ready."""
         self._connected.wait(timeout)
-        return self._state in (READY, RESTARTED)
+        return self.state in (READY, RESTARTED)
 
     def submit(
         self,
@@ -158,22 +145,14 @@ class Engine:
         lane = JOBS if background else INTERACTIVE
         want = (owner, channel)
         with self._lock:
-            if self._state == RESTARTED and self._recovered:
-                self._set_state(READY, "ready")
+            self._condition.asked()
             jobs = [
-                self._admit(spec, lane)
+                self._ledger.admit(spec, lane)
                 if isinstance(spec, ExperimentSpec)
-                else _failed(specs[index], spec)
+                else failed(specs[index], spec, lane)
                 for index, spec in enumerate(resolved)
             ]
-            keys = {job.key for job in jobs if job.key in self._jobs}
-            unwanted = self._wants.pop(want, set()) - keys
-            if keys:
-                self._wants[want] = keys
-            for key in keys:
-                self._jobs[key].wants.add(want)
-            for key in unwanted:
-                self._release(key, want)
+            self._ledger.replace(want, jobs)
         return [Handle(job, release=lambda job: self._let_go(job, want)) for job in jobs]
 
     def is_known(self, spec: ExperimentSpec) -> bool:
@@ -182,22 +161,20 @@ class Engine:
         if not isinstance(resolved, ExperimentSpec):
             return False
         with self._lock:
-            return self._results.get(spec_key(resolved)) is not None
+            return self._ledger.remembers(spec_key(resolved))
 
     def release(self, owner: str) -> None:
         """Lets go of everything that an owner asked for, such as when a session ends."""
         with self._lock:
-            for want in [want for want in self._wants if want[0] == owner]:
-                for key in self._wants.pop(want):
-                    self._release(key, want)
+            self._ledger.release(owner)
 
     def shutdown(self) -> None:
         """Ends the engine and its processes; what was under way is cancelled."""
         atexit.unregister(self.shutdown)
         with self._lock:
             thread, self._thread = self._thread, None
-            for job in list(self._jobs.values()):
-                self._finish(job, CANCELLED)
+            for job in self._ledger.jobs():
+                self._ledger.finish(job, CANCELLED)
         if thread is not None and thread.is_alive():
             self._post(Event(what="close", source=self))
             thread.join(timeout=10)
@@ -205,53 +182,9 @@ class Engine:
     def _post(self, event: Event) -> None:
         self._events.put(event)
 
-    # What follows runs under the lock.
-
-    def _admit(self, spec: ExperimentSpec, lane: str) -> Job:
-        key = spec_key(spec)
-        if key in self._jobs:
-            return self._jobs[key]
-        job = Job(key=key, spec=spec, lane=lane)
-        result = self._results.get(key)
-        if result is not None:
-            job.result, job.progress = result, Progress(1.0, "done")
-            job.finish(DONE)
-            return job
-        self._jobs[key] = job
-        self._post(Event(what="send", source=self, text=key))
-        return job
-
-    def _release(self, key: str, want: Want) -> None:
-        job = self._jobs.get(key)
-        if job is not None:
-            job.wants.discard(want)
-            if not job.wants:
-                self._finish(job, CANCELLED)
-
-    def _finish(self, job: Job, status: str) -> None:
-        """Ends a job and forgets it; a task that may still run is told to stop."""
-        self._jobs.pop(job.key, None)
-        if self._tasks.pop(job.task, None) is not None and status == CANCELLED:
-            self._post(Event(what="drop", source=self, task=job.task))
-        for want in job.wants:
-            keys = self._wants.get(want, set())
-            keys.discard(job.key)
-            if not keys:
-                self._wants.pop(want, None)
-        job.finish(status)
-
-    def _fail(self, job: Job, error: ExperimentError) -> None:
-        job.error = error
-        self._finish(job, FAILED)
-
-    def _set_state(self, state: str, message: str) -> None:
-        self._state, self._message = state, message
-
     def _let_go(self, job: Job, want: Want) -> None:
         with self._lock:
-            self._wants.get(want, set()).discard(job.key)
-            if self._jobs.get(job.key) is job:
-                self._release(job.key, want)
+            self._ledger.let_go(job, want)
 
     # What follows runs in the engine's own thread.
 
@@ -268,24 +201,23 @@ class Engine:
             cluster.close()
             if not ended:
                 return
-            self._note_restart("the engine's process ended and was started again")
+            with self._lock:
+                self._condition.host_lost()
             self._ends = [*self._ends[-MAX_ENDS:], time.monotonic()]
             if len(self._ends) > MAX_ENDS and self._ends[-1] - self._ends[0] < ENDS_WITHIN_SECONDS:
                 self._give_up(f"it ended {len(self._ends)} times within a minute")
                 return
             with self._lock:
-                for job in list(self._tasks.values()):
-                    self._requeue(job)
+                for job in self._ledger.sent():
+                    self._ledger.requeue(job)
 
     def _begin(self, cluster: Cluster) -> None:
         with self._lock:
             self._cluster = cluster
             self._doomed.clear()
-            self._lost_workers.clear()
-            if self._state == STARTING:
-                self._set_state(READY, "ready")
+            self._condition.connected()
             self._connected.set()
-            for job in self._jobs.values():
+            for job in self._ledger.jobs():
                 self._send(cluster, job)
 
     def _serve(self, cluster: Cluster) -> bool:
@@ -308,14 +240,15 @@ class Engine:
 
     def _handle(self, cluster: Cluster, event: Event) -> None:
         if event.what == "send":
-            if event.text in self._jobs:
-                self._send(cluster, self._jobs[event.text])
+            wanted = self._ledger.job(event.text)
+            if wanted is not None:
+                self._send(cluster, wanted)
             return
         if event.what == "drop":
             cluster.drop(event.task)
             self._doomed[event.task] = time.monotonic() + GRACE_SECONDS
             return
-        job = self._tasks.get(event.task)
+        job = self._ledger.job_of(event.task)
         if job is None:
             return
         if event.what == "started":
@@ -323,65 +256,39 @@ class Engine:
         elif event.what == "progress":
             job.progress = Progress(event.fraction, event.text)
         elif event.what == "finished" and event.outcome is not None:
-            self._conclude(job, event)
+            self._conclude(job, event.outcome)
         elif event.what == "lost":
-            if event.text not in self._lost_workers:  # else others waited for the same worker
-                self._lost_workers.add(event.text)
-                self._note_restart("a computing process was lost and started again")
-            self._requeue(job)
-            if job.key in self._jobs:
+            self._condition.task_lost(event.text)
+            self._ledger.requeue(job)
+            if self._ledger.job(job.key) is job:
                 self._send(cluster, job)
 
-    def _conclude(self, job: Job, event: Event) -> None:
-        outcome = event.outcome
-        assert outcome is not None
+    def _conclude(self, job: Job, outcome: Outcome) -> None:
         if outcome.result is not None:
-            job.result, job.progress = outcome.result, Progress(1.0, "done")
-            self._results.put(job.key, outcome.result)
-            self._finish(job, DONE)
-            self._recovered = True
+            self._ledger.succeed(job, outcome.result)
+            self._condition.recovered()
         else:
             message = outcome.error or "the computation stopped without a result"
-            self._fail(job, ExperimentError(message, kind=outcome.error_kind or "worker"))
+            self._ledger.fail(job, ExperimentError(message, kind=outcome.error_kind or "worker"))
 
     def _send(self, cluster: Cluster, job: Job) -> None:
         if not job.task:
-            job.task = f"dqviz-{self._prefix}-{next(self._numbers)}-{job.key}"
-            self._tasks[job.task] = job
-            cluster.send(job.task, job.spec, lane=job.lane)
-
-    def _requeue(self, job: Job) -> None:
-        """Makes a lost job ready to be sent again; one that was lost twice at work has failed."""
-        self._tasks.pop(job.task, None)
-        job.losses += 2 if job.status == RUNNING else 1
-        job.task, job.status, job.progress = "", QUEUED, Progress(0.0, "waiting, once more")
-        if job.losses > MAX_LOSSES:
-            message = (
-                "the computing process ended twice while at this; perhaps memory ran out: "
-                "take fewer images, a smaller batch or a smaller network"
-            )
-            self._fail(job, ExperimentError(message, kind="worker"))
+            cluster.send(self._ledger.begin(job), job.spec, lane=job.lane)
 
     def _end_overdue(self, cluster: Cluster) -> None:
         now = time.monotonic()
         for task in [task for task, deadline in self._doomed.items() if deadline <= now]:
             del self._doomed[task]
-            if cluster.is_running(task):
-                self._lost_workers.add(cluster.end_worker(task))
-                self._note_restart("a cancelled computation did not stop: its process was ended")
-
-    def _note_restart(self, message: str) -> None:
-        with self._lock:
-            self._restarts += 1
-            self._recovered = False
-            self._set_state(RESTARTED, message)
+            if worker := cluster.end_worker(task):
+                with self._lock:
+                    self._condition.worker_ended(worker)
 
     def _give_up(self, reason: str) -> None:
         with self._lock:
-            self._set_state(DEAD, f"the engine does not run: {reason}")
+            self._condition.give_up(reason)
             self._connected.set()
-            for job in list(self._jobs.values()):
-                self._fail(job, ExperimentError(self._message, kind="worker"))
+            for job in self._ledger.jobs():
+                self._ledger.fail(job, ExperimentError(self.message, kind="worker"))
 
 
 def _resolve(spec: ExperimentSpec) -> ExperimentSpec | ExperimentError:
@@ -390,9 +297,3 @@ def _resolve(spec: ExperimentSpec) -> ExperimentSpec | ExperimentError:
     except Exception as error:
         message, kind = describe(error)
         return ExperimentError(message, kind=kind)
-
-
-def _failed(spec: ExperimentSpec, error: ExperimentError) -> Job:
-    job = Job(key="", spec=spec, lane=INTERACTIVE, error=error)
-    job.finish(FAILED)
-    return job

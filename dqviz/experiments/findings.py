@@ -17,7 +17,7 @@ class Findings:
     """Rows (mappings of columns), what all of them share, arrays by name, and notes.
 
     `extra` names the columns that this kind adds after the common ones. `samples` are mappings of
-    columns whose `value` holds a number for every image.
+    columns whose `value` holds a number for every image. `reasons` say why a number is missing.
     """
 
     rows: list[dict[str, Any]] = dataclasses.field(default_factory=list)
@@ -26,6 +26,7 @@ class Findings:
     notes: list[str] = dataclasses.field(default_factory=list)
     extra: tuple[str, ...] = ()
     samples: list[dict[str, Any]] = dataclasses.field(default_factory=list)
+    reasons: dict[str, str] = dataclasses.field(default_factory=dict)
 
     def add(self, rows: Iterable[Row], **columns: Any) -> None:
         """Adds measured rows, all with the given columns."""

@@ -16,6 +16,7 @@ Rows, besides the common columns with `class`, `class_index`, `probability`, `st
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 from pathlib import Path
 
 import numpy as np
@@ -33,7 +34,7 @@ from dqviz.specs import ExperimentSpec
 from .findings import Findings
 from .setting import Setting, add_notes, prepare
 from .steps import Steps
-from .workbench import Workbench
+from .workbench import Workbench, data_name
 
 EXTRA = ("stage", "class", "class_index", "probability", "label", "predicted")
 STAGES = ("clean", "adversarial")
@@ -58,15 +59,8 @@ def measure(spec: ExperimentSpec, bench: Workbench, steps: Steps) -> Findings:
     loading, crafting, measuring = steps.split([1, 2, 2])
     setting = prepare(spec, bench, loading)
     picture = _picture(setting)
-    labels = torch.tensor([picture.label])
-    crafted = craft(
-        setting.source.network,
-        picture.image,
-        labels,
-        spec.attack,
-        progress=crafting.counter("crafting the perturbation"),
-    )
-    epsilon, adversarial = next(iter(crafted.items()))
+    epsilon = spec.attack.epsilons[0]
+    adversarial = _adversarial(setting, picture, epsilon, crafting)
     measuring.at(0.0, "through the network")
     found = Findings(extra=EXTRA, columns={"calibration": setting.subject.calibration})
     add_notes(found, setting)
@@ -88,8 +82,9 @@ def _picture(setting: Setting) -> _Picture:
     if spec.image is None:
         if spec.sample >= len(setting.data):
             raise DataError(
-                f"there is no image {spec.sample}: {spec.data.name} was asked for "
-                f"{len(setting.data)} images, counted from 0"
+                f"there is no image {spec.sample} among the {len(setting.data)} images of "
+                f"{data_name(spec.data.name)} {spec.data.split}, which are counted from 0: "
+                f"choose one of 0 to {len(setting.data) - 1}"
             )
         image = setting.data.images[spec.sample : spec.sample + 1]
         return _Picture(image, int(setting.data.labels[spec.sample]), guessed=False)
@@ -103,6 +98,23 @@ def _picture(setting: Setting) -> _Picture:
     with torch.no_grad():
         label = int(setting.full.network(image).argmax())
     return _Picture(image, label, guessed=True)
+
+
+def _adversarial(setting: Setting, picture: _Picture, epsilon: float, steps: Steps) -> torch.Tensor:
+    """The picture under attack, (1, C, H, W), kept for a request that asks for other layers."""
+    attack = dataclasses.replace(setting.spec.attack, epsilons=(epsilon,))
+
+    def make() -> torch.Tensor:
+        return craft(
+            setting.source.network,
+            picture.image,
+            torch.tensor([picture.label]),
+            attack,
+            progress=steps.counter("crafting the perturbation"),
+        )[epsilon]
+
+    pixels = hashlib.sha256(picture.image.numpy().tobytes()).digest()
+    return setting.bench.single.get((setting.source.key, pixels, picture.label, attack), make)
 
 
 def _look_inside(

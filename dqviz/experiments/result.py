@@ -56,7 +56,9 @@ class Result:
     `table` has the columns `COLUMNS` and whatever the kind of experiment adds after them. `arrays`
     holds pictures by name (float32, said by the experiment that makes them). `notes` are sentences
     a reader needs, such as where the calibration came from. `samples` has one row an image, with
-    `SAMPLE_COLUMNS`, so that results on the same images can be compared pair by pair.
+    `SAMPLE_COLUMNS`, so that results on the same images can be compared pair by pair. `reasons`
+    say why the network's `lower` or `upper` Lipschitz bound does not exist, each only where it is
+    missing.
     """
 
     table: pd.DataFrame
@@ -65,6 +67,7 @@ class Result:
     spec_key: str
     version: str
     samples: pd.DataFrame = dataclasses.field(default_factory=lambda: make_samples(()))
+    reasons: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     @property
     def nbytes(self) -> int:

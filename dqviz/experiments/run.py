@@ -66,6 +66,7 @@ def run(
         spec_key=spec_key(resolved),
         version=__version__,
         samples=make_samples({**network, **row} for row in found.samples),
+        reasons=found.reasons,
     )
 
 

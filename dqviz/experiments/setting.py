@@ -14,6 +14,7 @@ from dqviz.models import model_info
 from dqviz.specs import FULL_PRECISION, AttackSpec, Craft, DataSpec, ExperimentSpec
 
 from .findings import Findings
+from .image_counts import count_images
 from .steps import Steps
 from .workbench import Subject, Workbench
 
@@ -116,7 +117,7 @@ def _check_sizes(spec: ExperimentSpec, bench: Workbench) -> None:
 
 
 def add_notes(found: Findings, setting: Setting) -> None:
-    """Says what a reader needs to know: the calibration, and classes that do not match."""
+    """Says what a reader needs to know: calibration, too few images, classes that do not match."""
     calibration, spec = setting.subject.calibration, setting.spec
     if calibration == "card":
         found.notes.append("Activation ranges come from the histograms on the network's card.")
@@ -124,6 +125,11 @@ def add_notes(found: Findings, setting: Setting) -> None:
         on_evaluated = spec.calibration is not None and _same_images(spec.calibration, spec.data)
         which = "the evaluated images themselves" if on_evaluated else calibration
         found.notes.append(f"Activation ranges were calibrated on {which}.")
+    asked = spec.data.n_samples
+    if asked is not None and count_images(spec.data, enough=asked + 1) == asked:
+        found.notes.append(
+            f"The data set has only {asked} images in its {spec.data.split} split: all are used."
+        )
     classes = model_info(spec.model).classes
     numbered = tuple(str(index) for index in range(len(classes)))
     if classes not in (setting.data.classes, numbered):

@@ -17,19 +17,21 @@ from torch import nn
 from dqviz import cards
 from dqviz.attacks import craft
 from dqviz.data import DataError, ImageData, load_data
-from dqviz.data.loading import open_source
 from dqviz.measure.accuracy import correctness
+from dqviz.measure.network_bounds import NetworkLipschitz
 from dqviz.measure.rows import Row
 from dqviz.models import ModelError, model_info, resolve_model
 from dqviz.quantize import Histogram, collect_histograms, from_json, quantize_model
 from dqviz.specs import FULL_PRECISION, AttackSpec, Craft, DataSpec, ModelSpec
 
+from .image_counts import count_images
 from .memo import Memo
 from .resolve import default_calibration, resolve_model_spec
 from .steps import Steps
 
 DATA_BYTES = 1024**3
 CRAFTED_BYTES = 512 * 1024**2
+SINGLE_BYTES = 64 * 1024**2
 
 
 class Measured(NamedTuple):
@@ -83,6 +85,13 @@ class Workbench:
         )
         self.measured: Memo[Measured] = Memo(max_entries=256)
         self.sqnr_rows: Memo[list[Row]] = Memo(max_entries=64)
+        self.norm_rows: Memo[list[Row]] = Memo(max_entries=64)
+        self.gain_rows: Memo[list[Row]] = Memo(max_entries=256)
+        self.bounds: Memo[NetworkLipschitz] = Memo(max_entries=64)
+        self.ratios: Memo[float] = Memo(max_entries=256)
+        self.single: Memo[torch.Tensor] = Memo(
+            max_entries=256, max_bytes=SINGLE_BYTES, size=lambda image: image.nbytes
+        )
 
     def sized(self, data: DataSpec, model: ModelSpec) -> DataSpec:
         """The same images at the size that a network was made for, unless another one is asked."""
@@ -199,9 +208,10 @@ class Workbench:
 
 def _at_most_all(spec: DataSpec) -> DataSpec:
     """The same images, or the whole split where it has fewer than are asked for."""
-    total = len(open_source(spec).labels)
-    too_many = spec.n_samples is not None and spec.n_samples > total
-    return dataclasses.replace(spec, n_samples=None) if too_many else spec
+    asked = spec.n_samples
+    if asked is None or count_images(spec, enough=asked) >= asked:
+        return spec
+    return dataclasses.replace(spec, n_samples=None)
 
 
 def card_of(model: ModelSpec) -> cards.Card | None:

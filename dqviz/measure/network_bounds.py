@@ -211,11 +211,11 @@ def _lower_bound(
         raise NoBound("no images were given to take the Jacobian at")
     lower = float(jacobian_norms(model, images, batch_size=batch_size, progress=progress).max())
     if adversarial is not None:
-        lower = max(lower, _largest_ratio(model, images, adversarial, batch_size))
+        lower = max(lower, largest_ratio(model, images, adversarial, batch_size))
     return lower
 
 
-def _largest_ratio(
+def largest_ratio(
     model: nn.Module, images: torch.Tensor, adversarial: torch.Tensor, batch_size: int
 ) -> float:
     """The largest ||f(x') - f(x)|| / ||x' - x||, less what float32 may add to the numerator."""

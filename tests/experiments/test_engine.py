@@ -152,14 +152,28 @@ def test_after_cancelling_the_processor_is_idle(engine, ask):
     until(lambda: cpu_in_a_second(engine) < 0.2)  # it may still be importing torch
 
 
-def test_a_computation_that_does_not_stop_is_ended(engine, ask):
+def test_a_computation_that_does_not_stop_is_ended(engine, ask, wanted):
     restarts = engine.restarts
     handle = ask("stubborn")
     until(lambda: handle.progress.text == "busy")
     handle.cancel()
     assert handle.status == "cancelled"
-    waiting = ask("echo/after stubborn")
-    assert waiting.result(PATIENCE).notes == ("after stubborn",)
+    until(lambda: engine.restarts == restarts + 1)
+    # By the time that the other lane has answered, the engine has heard of the end.
+    other = engine.submit([wanted("echo/lane")], owner="me", channel="job", background=True)
+    assert other[0].result(PATIENCE).notes == ("lane",)
+    assert engine.state == "ready"
+    assert ask("echo/after stubborn").result(PATIENCE).notes == ("after stubborn",)
+
+
+def test_what_is_lost_with_an_ended_computation_is_computed_anew(engine, ask):
+    ask("echo/before stubborn").result(PATIENCE)
+    restarts = engine.restarts
+    handle = ask("stubborn")
+    until(lambda: handle.progress.text == "busy")
+    behind = ask("echo/behind stubborn", channel="another page")
+    handle.cancel()
+    assert behind.result(PATIENCE).notes == ("behind stubborn",)
     assert engine.restarts == restarts + 1
     assert engine.state == "restarted"
     assert "did not stop" in engine.message

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 
-import numpy as np
 import pytest
 import torch
 
@@ -21,23 +20,11 @@ from dqviz.specs import (
     AttackSpec,
     Craft,
     DataSpec,
-    ExperimentSpec,
     ModelSpec,
     QuantSpec,
     spec_key,
 )
-
-
-def spec(kind, model, data, **more):
-    return ExperimentSpec(kind=kind, model=model, data=data, **more)
-
-
-def value(table, metric, statistic="value", **columns):
-    chosen = table[(table["metric"] == metric) & (table["statistic"] == statistic)]
-    for name, wanted in columns.items():
-        chosen = chosen[chosen[name] == wanted]
-    assert len(chosen) == 1, f"{len(chosen)} rows"
-    return chosen["value"].iloc[0]
+from tests.experiments.tables import spec, value
 
 
 def test_distances_are_those_of_a_loop_by_hand(model, data):
@@ -201,67 +188,6 @@ def test_accuracy_has_intervals_and_rounding_from_half_a_grey_level(model, data)
         rows = table[(table["epsilon"] == epsilon) & (table["metric"] == "robust_accuracy")]
         low, middle, high = (value(rows, "robust_accuracy", s) for s in ("low", "value", "high"))
         assert 0 <= low <= middle <= high <= 1
-
-
-def test_lipschitz_without_details_loads_no_images(model):
-    missing = DataSpec(name="streetdigits", n_samples=10**6)  # more than there are
-    result = run(spec("lipschitz", model, missing))
-    table = result.table
-    assert table["n_samples"].isna().all()
-    assert value(table, "lipschitz", "upper", layer="network") > 0
-    norms = table[(table["metric"] == "operator_norm") & (table["statistic"] == "upper")]
-    assert norms["layer"].nunique() == len(norms) > 5
-
-
-def test_lipschitz_gains_stay_below_the_operator_norm(model, data):
-    wanted = spec("lipschitz", model, data, quant=QuantSpec(weight_bits=4), details=True)
-    table = run(wanted).table
-    gains = table[(table["metric"] == "measured_gain") & (table["statistic"] == "max")]
-    assert len(gains) > 5
-    for layer, gain in zip(gains["layer"], gains["value"], strict=True):
-        assert gain <= value(table, "operator_norm", "upper", layer=layer) * (1 + 1e-4)
-    lower, upper = (value(table, "lipschitz", s, layer="network") for s in ("lower", "upper"))
-    assert 0 < lower <= upper
-    assert value(table, "margin_over_lipschitz", "mean", layer="network") >= 0
-
-
-def test_the_playground_shows_one_image(model, data):
-    wanted = spec("playground", model, data, sample=3)
-    layers = set(run(spec("playground", model, data)).table["layer"])
-    last = next(name for name in sorted(layers) if name not in ("logits", "conv1"))
-    result = run(dataclasses.replace(wanted, layers=("conv1", last)))
-    images = load_data(data)
-    assert np.array_equal(result.arrays["clean"], images.images[3].numpy())
-    change = result.arrays["adversarial"] - result.arrays["clean"]
-    assert np.allclose(change, result.arrays["perturbation"])
-    assert np.abs(change).max() == pytest.approx(1 / 255, rel=1e-3)
-    table = result.table
-    for layer in ("conv1", last):
-        picture = result.arrays[f"difference/{layer}"]
-        distance = value(table, "relative_distance", layer=layer)
-        assert picture.ndim == 2
-        assert np.sqrt(np.square(picture, dtype=np.float64).mean()) == pytest.approx(
-            distance, rel=1e-4
-        )
-    shares = table[table["metric"] == "probability"]
-    assert shares.groupby("stage")["probability"].sum().to_numpy() == pytest.approx([1, 1])
-    with torch.no_grad():
-        expected = resolve_model(model)(images.images[3:4]).softmax(1)[0].tolist()
-    found = shares[shares["stage"] == "clean"].sort_values("class_index")["probability"]
-    assert list(found) == pytest.approx(expected, abs=1e-5)
-    assert set(table["label"].dropna()) == {str(int(images.labels[3]))}
-
-
-def test_an_uploaded_image_is_labelled_by_the_network(model, data, images_folder, tmp_path):
-    from PIL import Image
-
-    file = tmp_path / "own.png"
-    Image.new("RGB", (40, 30), (200, 30, 30)).save(file)
-    result = run(spec("playground", model, data, image=str(file)))
-    assert result.arrays["clean"].shape == (3, 32, 32)
-    clean = result.table[result.table["stage"] == "clean"]
-    assert set(clean["label"]) == set(clean["predicted"])
-    assert any("uploaded" in note for note in result.notes)
 
 
 def test_what_does_not_exist_is_named(model, data, tmp_path):

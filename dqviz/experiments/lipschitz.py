@@ -13,8 +13,7 @@ from collections.abc import Hashable, Mapping
 import torch
 
 from dqviz.measure.lipschitz import layer_norms, measured_gain
-from dqviz.measure.network_bounds import NetworkLipschitz, network_lipschitz
-from dqviz.measure.network_bounds import largest_ratio
+from dqviz.measure.network_bounds import NetworkLipschitz, largest_ratio, network_lipschitz
 from dqviz.measure.rows import Row
 from dqviz.models import model_info
 from dqviz.specs import FULL_PRECISION, Craft, DataSpec, ExperimentSpec, QuantSpec

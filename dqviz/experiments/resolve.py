@@ -89,6 +89,8 @@ def default_calibration(data: DataSpec) -> DataSpec:
         data, split="train", n_samples=CALIBRATION_IMAGES, seed=0, fingerprint=None
     )
     try:
-        return resolve_data(training)
+        found = resolve_data(training)
     except DataError:
         return data
+    # One file without splits holds the same images under both names.
+    return data if found.fingerprint == data.fingerprint else found

@@ -95,8 +95,12 @@ def pad(operation: Operation) -> float:
 
 @rule(operator.getitem)
 def get_item(operation: Operation) -> float:
-    """A part of the numbers, each taken once."""
+    """A part of the numbers, each taken once, of every sample."""
     index = operation.argument(1, "index")
+    of_tensor = operation.node.args[0] in operation.shapes
+    first = index[0] if isinstance(index, tuple) else index
+    if of_tensor and first is not ... and first != slice(None):
+        raise NoBound("indexing along the batch")
     parts = index if isinstance(index, tuple) else (index,)
     if not all(part is None or part is ... or isinstance(part, int | slice) for part in parts):
         raise NoBound("indexing with a list may take a number twice")
@@ -156,7 +160,7 @@ def add(operation: Operation) -> float:
 @rule(torch.cat, torch.concat)
 def concatenate(operation: Operation) -> float:
     """sqrt of the sum of squares."""
-    if operation.argument(1, "dim", 0) == 0:
+    if operation.argument(1, "dim", 0) % len(operation.shapes[operation.node]) == 0:
         raise NoBound("concatenation along the batch")
     return math.hypot(*operation.operands)
 
@@ -201,8 +205,8 @@ def mean(operation: Operation) -> float:
 def _refuse_repetition(operation: Operation) -> None:
     """An operand that is repeated to fill the result's shape would count more than once."""
     shapes = operation.shapes
-    for operand in operation.node.args:
-        if not isinstance(operand, fx.Node) or operand not in operation.gains:
+    for operand in operation.node.all_input_nodes:
+        if operand not in operation.gains:
             continue
         if math.prod(shapes[operand]) != math.prod(shapes[operation.node]):
             raise NoBound(f"{operation.name} repeats a smaller activation")

@@ -23,7 +23,7 @@ from dqviz.measure.folded import folded_map, linear_map
 from dqviz.measure.gain_rules import RULES
 from dqviz.measure.jacobian import jacobian_norms
 from dqviz.measure.lipschitz import graph_of
-from dqviz.measure.operation import NoBound, Operation
+from dqviz.measure.operation import NoBound, Operation, refuse_overwriting
 from dqviz.measure.pooling_rules import POOLING_RULES
 from dqviz.measure.rows import NETWORK, Row, summary_rows
 from dqviz.measure.shapes import node_shapes
@@ -36,7 +36,8 @@ NETWORK_DEPTH = -1
 
 _ROUNDING = 1e-10
 _LOGIT_ROUNDING = 1e-5
-_SIZES = (getattr, "size")
+_SIZES = frozenset({"shape", "ndim", "dtype", "device"})
+"""Attributes of an activation that do not depend on its numbers."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -136,9 +137,14 @@ def upper_bound(
             if not math.isfinite(result):
                 raise NoBound("the product of the layers' norms exceeds the largest float64")
             return result
-        elif operation.operands and node.target not in _SIZES:
+        elif operation.operands and not _is_size(node):
+            refuse_overwriting(operation)
             gains[node] = _gain(operation, factors)
     raise NoBound("the graph returns nothing")
+
+
+def _is_size(node: fx.Node) -> bool:
+    return node.target == "size" or (node.target is getattr and node.args[1] in _SIZES)
 
 
 def _gain(operation: Operation, factors: _LayerFactors) -> float:

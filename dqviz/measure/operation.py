@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import operator
 from collections.abc import Callable
 from typing import Any
 
@@ -71,6 +72,28 @@ class Operation:
         if len(self.node.args) > position:
             return self.node.args[position]
         return self.node.kwargs.get(name, default)
+
+
+IN_PLACE = frozenset({operator.iadd, operator.isub, operator.imul, operator.itruediv})
+
+
+def refuse_overwriting(operation: Operation) -> None:
+    """An operation in place changes its first operand, whose bound then holds no longer.
+
+    Raises:
+        NoBound: if something later in the graph uses that operand again.
+    """
+    node = operation.node
+    by_name = node.op == "call_method" and str(node.target).endswith("_")
+    by_option = bool(node.kwargs.get("inplace")) or (
+        node.op == "call_module" and bool(getattr(operation.module, "inplace", False))
+    )
+    if not (by_name or by_option or node.target in IN_PLACE) or not node.args:
+        return
+    order = {other: place for place, other in enumerate(node.graph.nodes)}
+    changed = node.args[0]
+    if isinstance(changed, fx.Node) and any(order[user] > order[node] for user in changed.users):
+        raise NoBound(f"{operation.name} overwrites an activation that is used again")
 
 
 Rule = Callable[[Operation], float]

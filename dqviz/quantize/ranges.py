@@ -47,7 +47,10 @@ def choose_range(
         raise QuantizeError(f"percentile must be above 50 and at most 100; got {percentile}")
     low = min(_quantile(histogram, 1 - percentile / 100), 0.0)
     high = max(_quantile(histogram, percentile / 100), 0.0)
-    return (low, high) if low < high else whole
+    bin_width = (histogram.high - histogram.low) / len(histogram.counts)
+    # Between the edges of a bin a quantile is a guess: within one bin of 0 there is nothing but 0.
+    nothing = -bin_width <= low and high <= bin_width
+    return whole if nothing else (low, high)
 
 
 def affine_parameters(low: float, high: float, bits: int) -> tuple[float, int, int, int]:

@@ -12,6 +12,7 @@ from dqviz.attacks import FGSM, matched_control
 from dqviz.data import DataError, load_data
 from dqviz.experiments import COLUMNS, Cancelled, resolve
 from dqviz.experiments.run import run
+from dqviz.experiments.setting import Setting
 from dqviz.experiments.workbench import Workbench
 from dqviz.models import ModelError, resolve_model
 from dqviz.quantize import quantize_model
@@ -188,6 +189,24 @@ def test_accuracy_has_intervals_and_rounding_from_half_a_grey_level(model, data)
         rows = table[(table["epsilon"] == epsilon) & (table["metric"] == "robust_accuracy")]
         low, middle, high = (value(rows, "robust_accuracy", s) for s in ("low", "value", "high"))
         assert 0 <= low <= middle <= high <= 1
+
+
+@pytest.mark.parametrize("elsewhere", [True, False])
+def test_transfer_and_rounding_take_the_last_images_of_the_attack(
+    model, data, elsewhere, monkeypatch
+):
+    asked = []
+    crafted = Setting.crafted
+
+    def remember(setting, steps, *, early_stop=False):
+        asked.append(early_stop)
+        return crafted(setting, steps, early_stop=early_stop)
+
+    monkeypatch.setattr(Setting, "crafted", remember)
+    craft = Craft(model=model, quant=QuantSpec(act_bits=4)) if elsewhere else None
+    attack = AttackSpec(name="pgd", steps=2)
+    run(spec("accuracy", model, data, attack=attack, crafted_on=craft))
+    assert asked == [not elsewhere, False]  # the second for the rounded images
 
 
 def test_what_does_not_exist_is_named(model, data, tmp_path):

@@ -11,7 +11,7 @@ from dqviz.measure.gain_rules import GELU, RULES, SILU
 from dqviz.measure.jacobian import jacobian_norms
 from dqviz.measure.lipschitz import layer_norms
 from dqviz.measure.network_bounds import network_lipschitz, upper_bound
-from dqviz.measure.operation import Rules
+from dqviz.measure.operation import NoBound, Rules
 from dqviz.measure.pooling_rules import max_pool_gain, most_windows
 from dqviz.models import Classifier
 from dqviz.quantize import quantize_model
@@ -327,3 +327,50 @@ def test_an_operation_has_one_rule():
     rules = Rules(RULES)
     with pytest.raises(ValueError, match="already"):
         rules.register(nn.ReLU)(lambda operation: 0.0)
+
+
+class _Written(nn.Module):
+    """A network with one convolution and an operation of its own after it."""
+
+    def __init__(self, operation):
+        super().__init__()
+        self.conv = nn.Conv2d(3, 4, 1)
+        self.operation = operation
+
+    def forward(self, images):
+        return self.operation(self.conv(images)).flatten(1)
+
+
+def _overwritten(x):
+    changed = x.mul_(3)
+    return x + changed
+
+
+def _added_in_place(x):
+    changed = x
+    changed += 2 * x
+    return x + changed
+
+
+@pytest.mark.parametrize(
+    ("operation", "reason"),
+    [
+        (_overwritten, "overwrites"),
+        (lambda x: x + x.mT, "no known Lipschitz constant"),
+        (lambda x: torch.add(input=x, other=x.mean(dim=1, keepdim=True)), "repeats"),
+        (lambda x: x[0:1] + x, "indexing along the batch"),
+        (lambda x: torch.cat([x, x], -4), "along the batch"),
+        (lambda x: x // 2, "no known Lipschitz constant"),
+    ],
+)
+def test_what_would_make_the_bound_too_small_has_none(operation, reason):
+    model = torch.fx.symbolic_trace(_Written(operation)).eval()
+    with pytest.raises(NoBound, match=reason):
+        upper_bound(model, (3, 4, 4))
+
+
+def test_in_place_without_further_use_keeps_its_bound():
+    model = torch.fx.symbolic_trace(_Written(lambda x: x.mul_(3))).eval()
+    plain = torch.fx.symbolic_trace(_Written(lambda x: x * 3)).eval()
+    plain.load_state_dict(model.state_dict())
+    assert upper_bound(model, (3, 4, 4)) == upper_bound(plain, (3, 4, 4))

@@ -121,7 +121,7 @@ def test_epsilon_reaches_every_chart_that_depends_on_it(tab, path, query, chart)
 def test_play_goes_from_epsilon_to_epsilon(tab):
     tab.open("amplification", "play=true&eps=0.125/255")
     before = tab.wait_for_chart("play")
-    tab.page.get_by_text("Play", exact=False).locator("visible=true").last.click()
+    tab.page.locator(".st-key-figure_play .updatemenu-button").first.click()
     tab.wait_for_change("play", before)
     assert tab.query()["eps"] == ["0.125/255"]
 

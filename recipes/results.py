@@ -111,7 +111,7 @@ def accuracy_section(table: pd.DataFrame, metric: str) -> str:
 
 def distance_section(table: pd.DataFrame) -> str:
     """Medians at the last layer's input and at the logits, for the attack and its controls."""
-    last = table[table.layer != "network"].groupby("model").depth.transform("max")
+    last = table.groupby("model").depth.transform("max")
     ends = table[(table.depth >= last - 1) & table.statistic.eq("median")]
     ends = ends[ends.metric.isin(["relative_distance", "amplification"])]
     ends = ends.assign(

@@ -72,7 +72,8 @@ class Card:
         _require(len(self.mean) >= 1, "mean", "one number a channel", self.mean)
         _require(len(self.std) == len(self.mean), "std", "as many numbers as mean", self.std)
         _require(all(value > 0 for value in self.std), "std", "positive numbers", self.std)
-        _require(self.image_size >= 8, "image_size", "at least 8 pixels", self.image_size)
+        sane = 8 <= self.image_size <= 1024
+        _require(sane, "image_size", "8 to 1024 pixels", self.image_size)
         _require(_is_plain_name(self.file), "file", "a file's name without a folder", self.file)
         hexadecimal = re.fullmatch(r"[0-9a-f]{64}|", self.sha256) is not None
         _require(hexadecimal, "sha256", "64 hexadecimal digits", self.sha256)

@@ -156,6 +156,10 @@ class QuantSpec:
         return self.weight_bits == FULL_PRECISION and self.act_bits == FULL_PRECISION
 
 
+LONGEST = 1e4
+"""Far above the length of the longest perturbation of an image of 1,024 pixels a side, 1,774."""
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class AttackSpec:
     """How the perturbation is crafted. Epsilons are in pixel units, images being in [0, 1].
@@ -189,11 +193,15 @@ class AttackSpec:
                 f"an L-infinity epsilon above 1 exceeds the pixel range; got {epsilon} "
                 "(write 8/255, not 8)",
             )
+            _require(
+                epsilon <= LONGEST,
+                f"no image is longer than an L2 epsilon of {LONGEST:g}; got {epsilon}",
+            )
         _require(self.steps >= 1, f"steps must be at least 1; got {self.steps}")
         _require(self.restarts >= 1, f"restarts must be at least 1; got {self.restarts}")
         _require(
-            self.alpha is None or (math.isfinite(self.alpha) and self.alpha > 0),
-            f"alpha must be positive, in pixel units; got {self.alpha}",
+            self.alpha is None or 0 < self.alpha <= LONGEST,
+            f"alpha must be positive and at most {LONGEST:g}, in pixel units; got {self.alpha}",
         )
         _require(self.seed >= 0, f"seed must be 0 or more; got {self.seed}")
 

@@ -72,7 +72,7 @@ def test_a_card_beside_a_checkpoint_needs_four_fields():
         ({"mean": []}, "mean must be one number a channel"),
         ({"std": [1, 1]}, "std must be as many numbers as mean"),
         ({"std": [1, 0, 1]}, "std must be positive"),
-        ({"image_size": 2}, "image_size must be at least 8"),
+        ({"image_size": 2}, "image_size must be 8 to 1024"),
         ({"image_size": 32.5}, "image_size must be a whole number"),
         ({"file": "../secret"}, "file must be a file's name without a folder; got '../secret'"),
         ({"file": "a\\b"}, "file must be a file's name without a folder"),

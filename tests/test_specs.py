@@ -108,3 +108,9 @@ def test_specifications_need_the_standard_library_alone():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
+
+
+def test_no_l2_perturbation_is_longer_than_an_image():
+    AttackSpec(norm="l2", epsilons=(100.0,))
+    with pytest.raises(SpecError, match="no image is longer"):
+        AttackSpec(norm="l2", epsilons=(1e30,))

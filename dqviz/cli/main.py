@@ -73,10 +73,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # whoever read the output has had enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except (ValueError, OSError, MemoryError) as error:
+    except (ValueError, OSError, MemoryError, RuntimeError) as error:
         progress.clear()
-        from dqviz.experiments.errors import describe
+        from dqviz.experiments.errors import describe, is_out_of_memory
 
+        if isinstance(error, RuntimeError) and not is_out_of_memory(error):
+            raise
         message(f"dqviz {options.command}: error: {describe(error)[0]}")
         return BAD_INPUT
 

@@ -192,7 +192,7 @@ def _model(options: argparse.Namespace) -> ModelSpec:
     if options.checkpoint is None:
         if given:
             raise ValueError(f"{given[0]} describes a --checkpoint; none is given")
-        return ModelSpec(id=options.model or DEFAULT_MODEL)
+        return ModelSpec(id=DEFAULT_MODEL if options.model is None else options.model)
     if options.model is not None:
         raise ValueError("give either --model or --checkpoint, not both")
     if not Path(options.checkpoint).is_file():
@@ -208,11 +208,11 @@ def _model(options: argparse.Namespace) -> ModelSpec:
 
 
 def _data(options: argparse.Namespace, model: ModelSpec, *, needed: bool) -> DataSpec:
-    name = options.data or _own_data(model)
+    name = _own_data(model) if options.data is None else options.data
     if name is None and needed:
         raise ValueError(f"say with --data which images; none are known to belong to {model.label}")
     return DataSpec(
-        name=name or NAMED_DATA[0],
+        name=NAMED_DATA[0] if name is None else name,
         split=options.split,
         n_samples=options.n,
         seed=options.seed,

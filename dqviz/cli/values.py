@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import math
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 SUFFIXES = (".json", ".csv", ".parquet")
 
@@ -66,7 +67,7 @@ def out_file(text: str) -> str:
     Raises:
         argparse.ArgumentTypeError: for another suffix, named with those there are.
     """
-    if not text.lower().endswith(SUFFIXES):
+    if Path(text).suffix.lower() not in SUFFIXES:
         raise argparse.ArgumentTypeError(
             f"the suffix of the file to write must be {', '.join(SUFFIXES)}; got {text!r}"
         )

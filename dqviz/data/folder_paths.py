@@ -11,11 +11,11 @@ import platformdirs
 def data_folder() -> Path:
     """The folder for data: the environment variable `DQVIZ_DATA`, else the user's data folder.
 
-    The folder need not exist yet.
+    The folder need not exist yet; a `~name` of nobody is taken as it is written.
     """
     named = os.environ.get("DQVIZ_DATA", "").strip()
     if named:
-        return Path(named).expanduser()
+        return Path(os.path.expanduser(named))
     return platformdirs.user_data_path("dqviz", appauthor=False)
 
 

@@ -43,7 +43,10 @@ def find_path(path: str) -> Path:
     Raises:
         DataError: if there is neither.
     """
-    given = Path(path).expanduser()
+    try:
+        given = Path(path).expanduser()
+    except RuntimeError as error:
+        raise DataError(f"there is no file or folder {path}: {error}") from error
     for candidate in (given, data_folder() / given):
         if os.path.exists(candidate):  # unlike Path.exists, False for impossible names
             return candidate

@@ -22,12 +22,18 @@ class Cancelled(Exception):
     """The computation stopped because nobody wants it any more."""
 
 
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether memory ran out, which torch says in an error of another kind."""
+    texts = ("not enough memory", "can't allocate memory", "out of memory")
+    return isinstance(error, MemoryError) or any(text in str(error).lower() for text in texts)
+
+
 def describe(error: BaseException) -> tuple[str, str]:
     """(message, kind) of whatever stopped an experiment, without a stack trace."""
     kind = type(error).__name__
     if isinstance(error, ExperimentError):
         return str(error), error.kind
-    if isinstance(error, MemoryError) or "not enough memory" in str(error):
+    if is_out_of_memory(error):
         return "not enough memory: take fewer images or a smaller batch", "MemoryError"
     if isinstance(error, BAD_INPUT):
         return str(error) or kind, kind

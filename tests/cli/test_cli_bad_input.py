@@ -10,13 +10,19 @@ from dqviz.cli.main import build_parser
 
 MISSING = "/nowhere/at/all"
 BAD = {
-    "--model": [("two/parts", "three parts"), ("no/such/network", "no/such/network")],
+    "--model": [("two/parts", "three parts"), ("no/such/network", "no/such/network"), ("=", "''")],
     "--checkpoint": [(MISSING, MISSING), ("{folder}", "{folder}"), ("{text}", "{text}")],
     "--arch": [("resnet19", "resnet19"), ("vit_b_16", "vit_b_16")],
     "--classes": [("1", "2 or more"), ("ten", "'ten'"), ("5", "5")],
     "--mean": [("0.5", "3 numbers"), ("a,b,c", "'a'"), ("nan,0,0", "finite")],
     "--std": [("0.5,0.5", "3 numbers"), ("0,1,1", "positive"), ("1,,1", "''")],
-    "--data": [("mnist", "mnist"), (f"parquet:{MISSING}", MISSING), ("parquet:", "PATH")],
+    "--data": [
+        ("mnist", "mnist"),
+        (f"parquet:{MISSING}", MISSING),
+        ("parquet:", "PATH"),
+        ("=", "is empty"),
+        ("folder:~nobody-here/x", "~nobody-here/x"),
+    ],
     "--split": [("validation", "validation")],
     "--n": [("0", "1 or more"), ("many", "'many'"), ("13", "13"), ("1.5", "1.5")],
     "--seed": [("-1", "0 or more"), ("x", "'x'")],
@@ -43,7 +49,7 @@ BAD = {
     ],
     "--norm": [("l1", "l1")],
     "--steps": [("0", "1 or more")],
-    "--alpha": [("0", "positive"), ("x", "'x'")],
+    "--alpha": [("0", "positive"), ("x", "'x'"), ("1e30", "at most 10000")],
     "--restarts": [("0", "1 or more")],
     "--random-start": [("=no", "no")],
     "--targeted": [("=3", "3")],
@@ -51,6 +57,7 @@ BAD = {
     "--out": [
         ("rows.xlsx", ".json, .csv, .parquet"),
         ("rows", "suffix"),
+        (".csv", "suffix"),
         (f"{MISSING}/rows.csv", "/nowhere/at"),
         ("{folder}/folder.csv", "is a folder"),
     ],

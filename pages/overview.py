@@ -6,7 +6,7 @@ from pathlib import Path
 import streamlit as st
 
 from dqviz.charts import distance_by_layer
-from dqviz.ui import controls, jobs, requests, session, shipped, show, story
+from dqviz.ui import controls, jobs, requests, sentences, session, shipped, show, story
 from dqviz.ui.settings import Settings
 
 session.begin(__file__)
@@ -24,7 +24,9 @@ def draw(settings: Settings) -> None:
     pictures = {"growth": lambda: distance_by_layer(view.at(epsilon), height=400)}
     show.charts(view, pictures, content=(epsilon, "overview"))
     content = (settings.weight_bits, settings.act_bits)
-    show.claims("overview", view, paired=[story.sentences(settings)], at=epsilon, content=content)
+    show.claims(
+        "overview", view, paired=[sentences.overview(settings)], at=epsilon, content=content
+    )
     show.notes(view, epsilon)
     if any(name.endswith("/dq") for name in settings.networks):
         st.caption(story.PENALTY_ONLY)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from .counting import count_images
 from .errors import DataError
 from .fingerprint import fingerprint_data
 from .folder_paths import data_folder
@@ -21,6 +22,7 @@ __all__ = [
     "DataError",
     "DataInfo",
     "ImageData",
+    "count_images",
     "data_folder",
     "fingerprint_data",
     "list_data",

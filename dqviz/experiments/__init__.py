@@ -7,7 +7,7 @@ What computes (`dqviz.experiments.run`) is imported by the engine's workers and 
 from .engine import Engine
 from .errors import Cancelled, ExperimentError
 from .handle import Handle, Progress
-from .image_counts import at_most_all, count_images
+from .image_counts import at_most_all
 from .resolve import resolve
 from .result import COLUMNS, Result
 
@@ -20,6 +20,5 @@ __all__ = [
     "Progress",
     "Result",
     "at_most_all",
-    "count_images",
     "resolve",
 ]

@@ -8,13 +8,12 @@ from typing import Any
 
 import torch
 
-from dqviz.data import DataError, ImageData
+from dqviz.data import DataError, ImageData, count_images
 from dqviz.measure.accuracy import Proportion, wilson
 from dqviz.models import model_info
 from dqviz.specs import FULL_PRECISION, AttackSpec, Craft, DataSpec, ExperimentSpec
 
 from .findings import Findings
-from .image_counts import count_images
 from .steps import Steps
 from .workbench import Subject, Workbench
 

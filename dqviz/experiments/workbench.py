@@ -16,7 +16,7 @@ from torch import nn
 
 from dqviz import cards
 from dqviz.attacks import craft
-from dqviz.data import DataError, ImageData, load_data
+from dqviz.data import DataError, ImageData, count_images, load_data
 from dqviz.measure.accuracy import correctness
 from dqviz.measure.network_bounds import NetworkLipschitz
 from dqviz.measure.rows import Row
@@ -24,7 +24,6 @@ from dqviz.models import ModelError, model_info, resolve_model
 from dqviz.quantize import Histogram, collect_histograms, from_json, quantize_model
 from dqviz.specs import FULL_PRECISION, AttackSpec, Craft, DataSpec, ModelSpec
 
-from .image_counts import count_images
 from .memo import Memo
 from .resolve import default_calibration, resolve_model_spec
 from .steps import Steps

@@ -204,12 +204,11 @@ def _show_state() -> None:
 
 
 def _show_failures(request: Request) -> None:
-    failed = [handle for handle in request.handles if handle.status == FAILED]
     if engine().state == "failed":  # which has been said, with a button of its own
         return
-    if failed:
-        for message, kind in dict.fromkeys((h.error or "", h.error_kind or "") for h in failed):
-            errors.show_error(message, kind)
+    failed = [handle for handle in request.handles if handle.status == FAILED]
+    for message, kind in dict.fromkeys((h.error or "", h.error_kind or "") for h in failed):
+        errors.show_error(message, kind)
     if request.given_up:
         st.info("Cancelled. Nothing is being computed.", icon=":material/cancel:")
     if failed or request.given_up:

@@ -12,7 +12,7 @@ from dqviz.experiments import Result
 from dqviz.specs import FULL_PRECISION
 from dqviz.ui.requests import bit_pairs
 from dqviz.ui.settings import Settings
-from dqviz.ui.views import View
+from dqviz.ui.views import View, network_of
 
 PICTURE = "difference/"
 SHOWN_LAYERS = 4
@@ -22,7 +22,7 @@ def name_of(result: Result) -> str:
     """The network and its bits, such as `streetdigits/resnet20/dq, W8 A4`."""
     row = result.table.iloc[0]
     bits = bits_text(int(row["weight_bits"]), int(row["act_bits"]))
-    return f"{row['model']}/{row['weights']}, {bits}"
+    return f"{network_of(result)}, {bits}"
 
 
 def victims(settings: Settings) -> dict[str, tuple[str, bool]]:
@@ -46,7 +46,7 @@ def result_of(view: View, network: str, is_quantized: bool) -> Result | None:
     for result in view.results:
         row = result.table.iloc[0]
         quantized = {int(row["weight_bits"]), int(row["act_bits"])} != {FULL_PRECISION}
-        if (f"{row['model']}/{row['weights']}", quantized) == (network, is_quantized):
+        if (network_of(result), quantized) == (network, is_quantized):
             return result
     return None
 

@@ -1,14 +1,5 @@
 """The texts of the first page."""
 
-from __future__ import annotations
-
-from collections.abc import Callable
-
-import pandas as pd
-
-from dqviz.charts import claims
-from dqviz.ui.settings import Settings
-
 STORY = {
     "Quantization": "rounds weights and activations to a few levels, so that a network fits into "
     "small integers. **W8 A4** means weights of 8 bits, activations of 4.",
@@ -38,18 +29,3 @@ SHIPPED = (
     "Computed with the settings that the app starts with when this version was made. "
     "Your own numbers replace it as soon as they are there."
 )
-
-
-def sentences(settings: Settings) -> Callable[..., list[claims.Claim]]:
-    """What the first page says: growth and the penalty at the sidebar's bits, then quantization."""
-
-    def say(rows: pd.DataFrame, *, samples: pd.DataFrame) -> list[claims.Claim]:
-        same = (rows.weight_bits == settings.weight_bits) & (rows.act_bits == settings.act_bits)
-        chosen = rows[same]
-        return [
-            *claims.growth(chosen)[:1],
-            *claims.dq_against_vanilla(chosen, samples=samples)[:1],
-            *claims.quantized_against_full(rows, samples=samples),
-        ]
-
-    return say

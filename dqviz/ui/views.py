@@ -37,11 +37,7 @@ class View:
     @property
     def reasons(self) -> dict[str, Mapping[str, str]]:
         """Why a network has no lower or upper Lipschitz bound, by `MODEL/WEIGHTS`."""
-        found = {}
-        for result in self.results:
-            row = result.table.iloc[0]
-            found[f"{row['model']}/{row['weights']}"] = result.reasons
-        return found
+        return {network_of(result): result.reasons for result in self.results}
 
     @property
     def table(self) -> pd.DataFrame:
@@ -56,6 +52,12 @@ class View:
         """The numbers by image at the nearest epsilon that there is; not to be changed."""
         found = _samples(self.keys, self.results)
         return nearest(found, epsilon) if found else pd.DataFrame()
+
+
+def network_of(result: Result) -> str:
+    """The network of a result, `MODEL/WEIGHTS`."""
+    row = result.table.iloc[0]
+    return f"{row['model']}/{row['weights']}"
 
 
 def nearest(tables: dict[float, pd.DataFrame], epsilon: float) -> pd.DataFrame:

@@ -10,9 +10,9 @@ import sys
 import pytest
 from PIL import Image
 
-from dqviz.data import DataError
+from dqviz.data import DataError, count_images
 from dqviz.data.loading import open_source
-from dqviz.experiments import at_most_all, count_images
+from dqviz.experiments import at_most_all
 from dqviz.experiments.run import run
 from dqviz.specs import DataSpec, QuantSpec
 from tests.experiments.tables import spec

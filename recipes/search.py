@@ -73,13 +73,13 @@ def train(dataset: str, folder: Path, first: int, last: int) -> None:
         done = folder / f"{name}.safetensors"
         if done.exists():
             continue
-        model = train_network(
+        trained = train_network(
             recipe,
             folder / name,
             data=data,
             report=lambda p, name=name: print(name, p, flush=True) if p.step % 20 == 0 else None,
         )
-        save_file(model.state_dict(), done)
+        save_file(trained.model.state_dict(), done)
 
 
 def table(dataset: str, folder: Path) -> None:
@@ -150,7 +150,8 @@ def choose(frame: pd.DataFrame) -> pd.DataFrame:
     else:
         least = eligible.amplification_last_layer.min()
         near = eligible[eligible.amplification_last_layer < least * 1.02]
-        taken = near.beta.idxmin()
+        smallest = near[near.beta == near.beta.min()]
+        taken = smallest.amplification_last_layer.idxmin()
     marked = frame.assign(eligible=frame.index.isin(eligible.index), chosen=False)
     marked.loc[[best.name, taken], "chosen"] = True
     return marked

@@ -43,5 +43,5 @@ def describe(state: Progress) -> str:
         f"epoch {state.epoch}/{state.epochs}  step {state.step}/{state.steps}  "
         f"{state.images_per_second:.0f} images/s  loss {state.loss:.3f}  "
         f"accuracy {100 * state.accuracy:.1f} %  "
-        f"largest folded norm {state.largest_folded_sigma:.2f}"
+        f"largest folded norm {state.largest_folded_norm:.2f}"
     )

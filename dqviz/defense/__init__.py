@@ -4,12 +4,13 @@ from dqviz.defense.errors import TrainError
 from dqviz.defense.penalty import orthogonality_penalty
 from dqviz.defense.recipe import Recipe, read_recipe
 from dqviz.defense.ship import train
-from dqviz.defense.training import Progress, train_network
+from dqviz.defense.training import Progress, Trained, train_network
 
 __all__ = [
     "Progress",
     "Recipe",
     "TrainError",
+    "Trained",
     "orthogonality_penalty",
     "read_recipe",
     "train",

@@ -24,10 +24,14 @@ from dqviz.models import graph
 
 @dataclasses.dataclass(frozen=True)
 class Layer:
-    """A live layer of the network being trained, with the BatchNorms folded into its kernel."""
+    """A live layer of the network being trained, with the BatchNorms folded into its kernel.
+
+    `input_shape` is that of its input for one image, (C, H, W) or (C,).
+    """
 
     name: str
     module: nn.Conv2d | nn.Linear
+    input_shape: tuple[int, ...]
     norm_after: nn.BatchNorm2d | None
     norm_before: nn.BatchNorm2d | None
 
@@ -47,7 +51,7 @@ def penalized_layers(model: nn.Module, *, input_shape: tuple[int, int, int]) -> 
         module = model.get_submodule(info.name)
         assert isinstance(module, nn.Conv2d | nn.Linear)
         after, before = _norm(model, info.norm_after), _norm(model, info.norm_before)
-        found.append(Layer(info.name, module, after, before))
+        found.append(Layer(info.name, module, info.input_shape, after, before))
     return found
 
 
@@ -76,7 +80,8 @@ def folded_kernel(layer: Layer) -> torch.Tensor:
 
 def _scale(norm: nn.BatchNorm2d) -> torch.Tensor:
     assert norm.running_var is not None
-    return norm.weight / torch.sqrt(norm.running_var.detach() + norm.eps)
+    sigma = torch.sqrt(norm.running_var.detach() + norm.eps)
+    return norm.weight / sigma if norm.affine else 1 / sigma
 
 
 def orthogonality(kernel: torch.Tensor, *, groups: int = 1) -> torch.Tensor:

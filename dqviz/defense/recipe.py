@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -42,17 +43,24 @@ class Recipe:
     precision: str = "auto"
 
     def __post_init__(self) -> None:
-        positive = ("epochs", "batch_size", "learning_rate")
-        for name in positive:
-            if not getattr(self, name) > 0:
-                raise TrainError(f"{name} must be positive; got {getattr(self, name)}")
+        for name in ("epochs", "batch_size", "learning_rate"):
+            if not 0 < getattr(self, name) < math.inf:
+                raise TrainError(f"{name} must be finite and positive; got {getattr(self, name)}")
         not_negative = ("warmup_epochs", "momentum", "weight_decay", "clip", "crop", "hold_out")
         for name in (*not_negative, "seed"):
-            if not getattr(self, name) >= 0:
-                raise TrainError(f"{name} must be 0 or more; got {getattr(self, name)}")
+            if not 0 <= getattr(self, name) < math.inf:
+                raise TrainError(f"{name} must be finite, 0 or more; got {getattr(self, name)}")
+        if self.momentum >= 1:
+            raise TrainError(f"momentum must be less than 1; got {self.momentum}")
+        for name in ("mean", "std"):
+            values = getattr(self, name)
+            if len(values) != 3 or not all(map(math.isfinite, values)):
+                raise TrainError(f"{name} must be three finite numbers; got {list(values)}")
+        if min(self.std) <= 0:
+            raise TrainError(f"std must be positive; got {list(self.std)}")
         if self.precision not in ("auto", "float32", "bfloat16"):
             raise TrainError(f"precision must be auto, float32 or bfloat16; got {self.precision!r}")
-        if len(self.id.split("/")) != 3:
+        if len(self.id.split("/")) != 3 or not all(self.id.split("/")):
             raise TrainError(f"id must be DATASET/ARCH/WEIGHTS; got {self.id!r}")
 
     @property
@@ -99,10 +107,18 @@ def from_table(table: dict[str, Any]) -> Recipe:
             values[name] = _part(name, kind, values[name])
     for name in ("mean", "std"):
         if name in values:
-            values[name] = tuple(float(value) for value in values[name])
+            values[name] = _numbers(name, values[name])
     for name, value in values.items():
         _check_type(known[name], value)
     return Recipe(**values)
+
+
+def _numbers(name: str, value: Any) -> tuple[float, ...]:
+    numbers = value if isinstance(value, list) else [value]
+    for number in numbers:
+        if isinstance(number, bool) or not isinstance(number, int | float):
+            raise TrainError(f"{name} must be a list of numbers; got {value!r}")
+    return tuple(float(number) for number in numbers)
 
 
 def _part(name: str, kind: type, value: Any) -> Any:

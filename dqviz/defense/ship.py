@@ -17,7 +17,7 @@ from dqviz.cards import Card, file_stem, write_card
 from dqviz.data import ImageData, load_data
 from dqviz.defense.errors import TrainError
 from dqviz.defense.recipe import Recipe, read_recipe
-from dqviz.defense.training import Progress, train_network
+from dqviz.defense.training import Progress, Trained, train_network
 from dqviz.measure import accuracy, layer_norms
 from dqviz.models.normalize import Classifier
 from dqviz.quantize.histogram import collect_histograms, to_json
@@ -57,20 +57,22 @@ def train(
             f"{recipe.data.name} has {len(data.classes)} classes, {recipe.test.name} has "
             f"{len(test.classes)}"
         )
-    model = train_network(recipe, folder / stem, data=data, report=progress)
+    trained = train_network(recipe, folder / stem, data=data, report=progress)
     weights = folder / f"{stem}.safetensors"
     partial = weights.with_suffix(".partial")
-    save_file(model.net.state_dict(), partial)
+    save_file(trained.model.net.state_dict(), partial)
     partial.chmod(0o644)  # it is made readable to its owner alone
     partial.replace(weights)
-    write_card(describe(recipe, model, weights, data=data, test=test), folder / f"{stem}.json")
+    card = describe(recipe, trained, weights, data=data, test=test)
+    write_card(card, folder / f"{stem}.json")
     return weights
 
 
 def describe(
-    recipe: Recipe, model: Classifier, weights: Path, *, data: ImageData, test: ImageData
+    recipe: Recipe, trained: Trained, weights: Path, *, data: ImageData, test: ImageData
 ) -> Card:
     """The card of a trained network: how it came to be, what it scores, how it is calibrated."""
+    model = trained.model
     dataset, arch, name = recipe.id.split("/")
     shape = (int(test.images.shape[1]), int(test.images.shape[2]), int(test.images.shape[3]))
     clean = accuracy(model, test.images, test.labels)
@@ -105,6 +107,7 @@ def describe(
         extra={
             "dqviz": __version__,
             "torch": str(torch.__version__),
+            "precision": trained.precision,
             "calibration_images": min(CALIBRATION_IMAGES, len(data)),
             "folded_norms": _folded_norms(model, shape),
         },

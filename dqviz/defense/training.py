@@ -20,7 +20,8 @@ from torch.nn import functional as F
 from dqviz.data import ImageData, load_data
 from dqviz.defense.augment import random_crop, random_flip
 from dqviz.defense.errors import TrainError
-from dqviz.defense.penalty import Layer, folded_kernel, orthogonality_penalty, penalized_layers
+from dqviz.defense.norms import NormWatch
+from dqviz.defense.penalty import Layer, orthogonality_penalty, penalized_layers
 from dqviz.defense.precision import Precision, choose_precision
 from dqviz.defense.recipe import Recipe
 from dqviz.models import build
@@ -32,8 +33,20 @@ AVERAGE = 0.98
 
 
 @dataclasses.dataclass(frozen=True)
+class Trained:
+    """A trained network in eval mode, and the precision (`float32`, `bfloat16`) of its training."""
+
+    model: Classifier
+    precision: str
+
+
+@dataclasses.dataclass(frozen=True)
 class Progress:
-    """How far a training is. Norms are largest singular values of BatchNorm-folded kernels."""
+    """How far a training is.
+
+    `loss` and `accuracy` are running averages over training batches, the loss without the penalty;
+    `largest_folded_norm` is that of `NormWatch`.
+    """
 
     step: int
     steps: int
@@ -42,7 +55,7 @@ class Progress:
     images_per_second: float
     loss: float
     accuracy: float
-    largest_folded_sigma: float
+    largest_folded_norm: float
 
 
 def train_network(
@@ -51,8 +64,8 @@ def train_network(
     *,
     data: ImageData | None = None,
     report: Callable[[Progress], None] | None = None,
-) -> Classifier:
-    """The trained network, in eval mode, of a recipe; a killed run in `folder` is gone on with.
+) -> Trained:
+    """The trained network of a recipe; a killed run in `folder` is gone on with.
 
     Args:
         recipe: what to train.
@@ -71,7 +84,7 @@ def train_network(
     run.go(report)
     model = run.model.to(memory_format=torch.contiguous_format).cpu().eval()
     assert isinstance(model, Classifier)
-    return model.requires_grad_(False)
+    return Trained(model.requires_grad_(False), run.precision.name)
 
 
 class _Run:
@@ -96,6 +109,7 @@ class _Run:
         self.model.to(device).to(memory_format=torch.channels_last)
         shape = (int(data.images.shape[1]), int(data.images.shape[2]), int(data.images.shape[3]))
         self.layers: list[Layer] = penalized_layers(self.model, input_shape=shape)
+        self.norms = NormWatch(self.layers)
         self.optimizer = torch.optim.SGD(
             self.model.parameters(),
             lr=0.0,
@@ -120,7 +134,7 @@ class _Run:
         path = self.folder / "training.pt"
         if not path.exists():
             return
-        state = torch.load(path, weights_only=True)
+        state = torch.load(path, weights_only=True, map_location=self.device)
         if state["recipe"] != repr(self.recipe):
             raise TrainError(
                 f"{path} is the checkpoint of another recipe; choose another folder or delete it"
@@ -211,12 +225,7 @@ class _Run:
         return images, self.labels[chosen].to(self.device), chosen
 
     def progress(self, rate: float) -> Progress:
-        """Where the training stands; the norms cost a few milliseconds."""
-        with torch.no_grad():
-            sigma = max(
-                torch.linalg.matrix_norm(folded_kernel(layer).flatten(1), ord=2).item()
-                for layer in self.layers
-            )
+        """Where the training stands; `rate` in images per second."""
         return Progress(
             step=self.step,
             steps=self.steps,
@@ -225,7 +234,7 @@ class _Run:
             images_per_second=rate,
             loss=self.loss,
             accuracy=self.accuracy,
-            largest_folded_sigma=sigma,
+            largest_folded_norm=self.norms.largest(),
         )
 
 

@@ -3,14 +3,17 @@ import json
 
 import pytest
 import torch
+from torch import nn
 
 from dqviz.cards import read_card
 from dqviz.data import ImageData
 from dqviz.defense import Recipe, TrainError, ship, train, train_network
 from dqviz.defense.augment import random_crop, random_flip
-from dqviz.defense.penalty import orthogonality_penalty
+from dqviz.defense.norms import NormWatch
+from dqviz.defense.penalty import orthogonality_penalty, penalized_layers
 from dqviz.defense.precision import choose_precision
 from dqviz.defense.training import learning_rate
+from dqviz.measure import conv_operator_norm, layer_norms
 from dqviz.models import build, resolve_model
 from dqviz.models.resnet import plain20
 from dqviz.specs import DataSpec, DefenseSpec, ModelSpec
@@ -75,12 +78,12 @@ def hurried(monkeypatch):
 
 @pytest.mark.usefixtures("hurried")
 def test_a_killed_training_goes_on_to_the_very_same_network(tmp_path):
-    undisturbed = train_network(recipe(), tmp_path / "a", data=images())
+    undisturbed = train_network(recipe(), tmp_path / "a", data=images()).model
     with pytest.raises(Killed):
         train_network(recipe(), tmp_path / "b", data=images(), report=stop_at(4))
-    resumed = train_network(recipe(), tmp_path / "b", data=images())
+    resumed = train_network(recipe(), tmp_path / "b", data=images()).model
     assert same(undisturbed, resumed)
-    other = train_network(recipe(seed=1), tmp_path / "c", data=images())
+    other = train_network(recipe(seed=1), tmp_path / "c", data=images()).model
     assert not same(undisturbed, other)
 
 
@@ -93,23 +96,83 @@ def test_the_checkpoint_of_another_recipe_is_refused(tmp_path):
 
 
 def test_the_penalty_brings_its_kernel_towards_orthogonality(tmp_path):
-    plain = train_network(recipe(), tmp_path / "a", data=images())
+    plain = train_network(recipe(), tmp_path / "a", data=images()).model
     for arm in ("raw", "folded"):
         defense = DefenseSpec(arm=arm, beta=0.1)
-        held = train_network(recipe(defense=defense), tmp_path / arm, data=images())
+        held = train_network(recipe(defense=defense), tmp_path / arm, data=images()).model
         before = orthogonality_penalty(plain, arm=arm).item()
         assert orthogonality_penalty(held, arm=arm).item() < 0.7 * before
 
 
 def test_a_training_learns_and_reports(tmp_path):
     seen = []
-    model = train_network(recipe(epochs=6, crop=0), tmp_path, data=images(160), report=seen.append)
+    wanted = recipe(epochs=6, crop=0)
+    model = train_network(wanted, tmp_path, data=images(160), report=seen.append).model
     fresh = images(64, seed=5)
     correct = (model(fresh.images).argmax(1) == fresh.labels).float().mean().item()
     assert correct > 0.9
     assert seen[-1].step == seen[-1].steps == 30
     assert seen[-1].images_per_second > 0
-    assert seen[-1].largest_folded_sigma > 0
+    norms = [
+        row.value
+        for row in layer_norms(model, (3, 32, 32))
+        if (row.metric, row.statistic) == ("operator_norm_folded", "upper")
+        or (row.layer, row.metric, row.statistic) == ("fc", "operator_norm", "upper")
+    ]
+    assert 0.8 * max(norms) < seen[-1].largest_folded_norm < max(norms)
+
+
+def test_the_watched_norm_is_the_operator_norm_of_a_grouped_convolution():
+    conv = nn.Conv2d(6, 6, 3, padding=1, groups=3, bias=False)
+    model = nn.Sequential(conv, nn.BatchNorm2d(6), nn.Flatten()).eval()
+    watch = NormWatch(penalized_layers(model, input_shape=(6, 8, 8)))
+    for scale in (1.0, 3.0):
+        model[1].weight.data.fill_(scale)
+        for _ in range(20):
+            found = watch.largest()
+        bounds = conv_operator_norm(conv, (6, 8, 8))
+        scale /= (1 + 1e-5) ** 0.5
+        assert found == pytest.approx(scale * bounds.lower, rel=1e-3)
+
+
+def test_the_held_out_images_are_not_trained_on(tmp_path):
+    data = images(96)
+    spoilt = data.images.clone()
+    spoilt[64:] = 0.5
+    other = dataclasses.replace(data, images=spoilt, labels=data.labels.clone().fill_(1))
+    other = dataclasses.replace(other, labels=torch.cat([data.labels[:64], other.labels[64:]]))
+    first = train_network(recipe(hold_out=32), tmp_path / "a", data=data).model
+    second = train_network(recipe(hold_out=32), tmp_path / "b", data=other).model
+    assert same(first, second)
+    third = train_network(recipe(), tmp_path / "c", data=other).model
+    assert not same(first, third)
+
+
+def test_the_loss_takes_half_of_beta_times_the_penalty(tmp_path):
+    plain = recipe(epochs=1, batch_size=32, momentum=0.0, weight_decay=0.0, crop=0, flip=False)
+    beta = 0.5
+    held = dataclasses.replace(plain, defense=DefenseSpec(arm="raw", beta=beta))
+    start = build(plain.arch, 2, seed=plain.seed)
+    orthogonality_penalty(start, arm="raw").backward()
+    without = train_network(plain, tmp_path / "a", data=images(32)).model.net
+    with_it = train_network(held, tmp_path / "b", data=images(32)).model.net
+    rate = learning_rate(plain, 0, 1)
+    for name, begin in start.named_parameters():
+        if begin.grad is not None:
+            moved = with_it.get_parameter(name) - without.get_parameter(name)
+            expected = -rate * 0.5 * beta * begin.grad
+            torch.testing.assert_close(moved, expected, rtol=1e-3, atol=1e-5)
+
+
+def test_flips_are_applied_where_the_recipe_asks_for_them(tmp_path):
+    settings = {"epochs": 1, "crop": 0, "momentum": 0.0}
+    data = images(32)
+    level = data.images.mean(3, keepdim=True).expand_as(data.images).contiguous()
+    symmetric = dataclasses.replace(data, images=level)  # a flip leaves these as they are
+    for made, expected in ((data, False), (symmetric, True)):
+        flipped = train_network(recipe(flip=True, **settings), tmp_path / f"a{expected}", data=made)
+        left = train_network(recipe(flip=False, **settings), tmp_path / f"b{expected}", data=made)
+        assert same(flipped.model, left.model) == expected
 
 
 def test_a_loss_that_is_not_finite_stops_with_advice(tmp_path):
@@ -131,6 +194,7 @@ def test_a_network_and_its_card_are_written_and_read_back(tmp_path, monkeypatch)
     assert card.statement.startswith("penalty only, trained at full precision")
     assert card.accuracy["low"] <= card.accuracy["value"] <= card.accuracy["high"]
     assert len(card.calibration) == 20
+    assert card.extra["precision"] == "float32"
     assert len(card.extra["folded_norms"]) == 19
     json.dumps(card.recipe)
     loaded = resolve_model(ModelSpec(id="mine", checkpoint=str(path)))
@@ -184,7 +248,7 @@ def test_a_long_gradient_is_shortened(tmp_path):
     settings = {"clip": 1e-3, "weight_decay": 0.0, "momentum": 0.0, "epochs": 1}
     wanted = recipe(**settings)
     before = dict(build(wanted.arch, 2, seed=wanted.seed).named_parameters())
-    after = dict(train_network(wanted, tmp_path, data=images(32)).net.named_parameters())
+    after = dict(train_network(wanted, tmp_path, data=images(32)).model.net.named_parameters())
     changes = [(after[name] - before[name]).detach().flatten() for name in before]
     moved = torch.cat(changes).norm()
     rate = learning_rate(wanted, 0, 1)

@@ -4,8 +4,8 @@ import sys
 
 import pytest
 
-from dqviz import specs
 from dqviz.specs import (
+    RESULTS_VERSION,
     AttackSpec,
     Craft,
     DataSpec,
@@ -17,6 +17,7 @@ from dqviz.specs import (
     spec_key,
 )
 
+NAN = float("nan")
 MODEL = ModelSpec(fingerprint="m")
 DATA = DataSpec(fingerprint="d")
 EXPERIMENT = ExperimentSpec(kind="amplification", model=MODEL, data=DATA)
@@ -54,7 +55,7 @@ def test_class_names_and_the_results_version_are_part_of_the_key(monkeypatch):
 
     assert spec_key(Twin()) != spec_key(QuantSpec())
     before = spec_key(QuantSpec())
-    monkeypatch.setattr(specs, "RESULTS_VERSION", specs.RESULTS_VERSION + 1)
+    monkeypatch.setattr("dqviz.specs.keys.RESULTS_VERSION", RESULTS_VERSION + 1)
     assert spec_key(QuantSpec()) != before
 
 
@@ -100,6 +101,47 @@ def test_what_cannot_be_computed_is_refused_with_the_value_given(kind, settings,
     with pytest.raises(SpecError) as caught:
         kind(**settings)
     assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("kind", "settings", "message"),
+    [
+        (DataSpec, {"n_samples": "64"}, "n_samples must be a whole number or None; got '64'"),
+        (DataSpec, {"n_samples": True}, "n_samples must be a whole number or None; got True"),
+        (DataSpec, {"seed": 0.0}, "seed must be a whole number; got 0.0"),
+        (DataSpec, {"seed": 2**63}, "seed must be at most 9,223,372,036,854,775,807; got"),
+        (DataSpec, {"name": None}, "name must be a text; got None"),
+        (DataSpec, {"image_size": 32.0}, "image_size must be a whole number or None; got 32.0"),
+        (ModelSpec, {"id": 3}, "id must be a text; got 3"),
+        (ModelSpec, {"classes": ("a", "b")}, "classes must be a whole number or None; got ('a'"),
+        (ModelSpec, {"mean": 0.5}, "mean must be a tuple of finite numbers or None; got 0.5"),
+        (ModelSpec, {"std": (1.0, NAN)}, "std must be a tuple of finite numbers or None; got"),
+        (QuantSpec, {"act_bits": True}, "act_bits must be a whole number; got True"),
+        (QuantSpec, {"weight_bits": "4"}, "weight_bits must be a whole number; got '4'"),
+        (QuantSpec, {"percentile": NAN}, "percentile must be a finite number; got nan"),
+        (QuantSpec, {"fold_batchnorm": 1}, "fold_batchnorm must be True or False; got 1"),
+        (AttackSpec, {"epsilons": (NAN,)}, "epsilons must be a tuple of finite numbers; got (nan"),
+        (AttackSpec, {"epsilons": ("1",)}, "epsilons must be a tuple of finite numbers; got ('1'"),
+        (AttackSpec, {"epsilons": [0.1]}, "epsilons must be a tuple of finite numbers; got [0.1]"),
+        (AttackSpec, {"alpha": NAN}, "alpha must be a finite number or None; got nan"),
+        (AttackSpec, {"steps": 1.5}, "steps must be a whole number; got 1.5"),
+        (AttackSpec, {"seed": -1}, "seed must be 0 or more; got -1"),
+        (DefenseSpec, {"beta": "much"}, "beta must be a finite number; got 'much'"),
+        (ExperimentSpec, {"kind": 1}, "kind must be a text; got 1"),
+        (ExperimentSpec, {"kind": "accuracy", "model": "x"}, "model must be of type ModelSpec"),
+        (ExperimentSpec, {"kind": "accuracy", "crafted_on": MODEL}, "of type Craft or None; got"),
+        (ExperimentSpec, {"kind": "accuracy", "layers": "conv1"}, "a tuple of texts; got 'conv1'"),
+        (Craft, {"model": MODEL, "quant": 4}, "quant must be of type QuantSpec; got 4"),
+    ],
+)
+def test_a_value_of_another_type_is_refused_with_its_field(kind, settings, message):
+    with pytest.raises(SpecError) as caught:
+        kind(**settings)
+    assert message in str(caught.value)
+
+
+def test_whole_numbers_do_where_numbers_are_wanted():
+    assert AttackSpec(epsilons=(0, 1), alpha=1).alpha == 1
 
 
 def test_specifications_need_the_standard_library_alone():

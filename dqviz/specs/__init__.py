@@ -1,0 +1,46 @@
+"""What is to be computed, said in full: frozen specifications and the key that names a result.
+
+Only the standard library is imported here, so that every part of the project, the browser pages
+included, can name a computation without being able to run it. Two specifications that are equal
+have the same `spec_key`, in the app and on the command line, and give the same numbers.
+"""
+
+from .checks import SpecError
+from .experiment import EXPERIMENTS, Craft, ExperimentSpec
+from .keys import RESULTS_VERSION, Spec, spec_key, to_json
+from .methods import (
+    ATTACKS,
+    CONTROLS,
+    ESTIMATORS,
+    FULL_PRECISION,
+    LONGEST,
+    NORMS,
+    RANGES,
+    AttackSpec,
+    DefenseSpec,
+    QuantSpec,
+)
+from .subjects import DataSpec, ModelSpec
+
+__all__ = [
+    "ATTACKS",
+    "CONTROLS",
+    "ESTIMATORS",
+    "EXPERIMENTS",
+    "FULL_PRECISION",
+    "LONGEST",
+    "NORMS",
+    "RANGES",
+    "RESULTS_VERSION",
+    "AttackSpec",
+    "Craft",
+    "DataSpec",
+    "DefenseSpec",
+    "ExperimentSpec",
+    "ModelSpec",
+    "QuantSpec",
+    "Spec",
+    "SpecError",
+    "spec_key",
+    "to_json",
+]

@@ -1,0 +1,55 @@
+"""One computation in full: what is measured and what is done to it."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from .checks import check_types, require, require_choice
+from .methods import AttackSpec, QuantSpec
+from .subjects import DataSpec, ModelSpec
+
+EXPERIMENTS = ("amplification", "lipschitz", "accuracy", "playground")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Craft:
+    """The network a perturbation is crafted on, where that is not the network it is applied to."""
+
+    model: ModelSpec
+    quant: QuantSpec
+
+    def __post_init__(self) -> None:
+        check_types(self)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ExperimentSpec:
+    """One computation: a network, quantized so, on these images, under this attack.
+
+    `crafted_on` None crafts the perturbation on the very network measured. `controls` adds the
+    three matched controls to an amplification. `calibration` None takes the card's histograms, and
+    where there is no card the training split of `data`, else the evaluated images. `details` adds
+    what costs more: for an amplification the contribution of bucket flips layer by layer, for
+    Lipschitz constants the network's bounds. `sample` and `layers` choose the image and the feature
+    maps of a playground; `image` is a file that replaces the data set's image.
+    """
+
+    kind: str
+    model: ModelSpec = ModelSpec()
+    data: DataSpec = DataSpec()
+    quant: QuantSpec = QuantSpec()
+    attack: AttackSpec = AttackSpec()
+    crafted_on: Craft | None = None
+    calibration: DataSpec | None = None
+    controls: bool = False
+    details: bool = False
+    batch_size: int = 64
+    sample: int = 0
+    layers: tuple[str, ...] = ()
+    image: str | None = None
+
+    def __post_init__(self) -> None:
+        check_types(self)
+        require_choice("kind", self.kind, EXPERIMENTS)
+        require(self.batch_size >= 1, f"batch_size must be at least 1; got {self.batch_size}")
+        require(self.sample >= 0, f"sample must be 0 or more; got {self.sample}")

@@ -1,0 +1,80 @@
+"""What is measured: labelled images, and a network."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from .checks import check_types, require, require_choice, require_seed
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class DataSpec:
+    """Which labelled images: a data set's name, its split, and a seeded choice of its images.
+
+    `name` is `streetdigits`, `cifar10`, `svhn`, `parquet:PATH` or `folder:PATH`. `n_samples` images
+    are drawn without replacement by `seed`; None takes all of them, in order. A smaller `n_samples`
+    with the same seed gives the first images of a larger one. `image_size` resizes to a square of
+    that many pixels (None leaves 32x32 data sets as they are and resizes other files to 32).
+    `fingerprint` names the content and is filled in when the specification is resolved.
+    """
+
+    name: str = "streetdigits"
+    split: str = "test"
+    n_samples: int | None = None
+    seed: int = 0
+    image_size: int | None = None
+    fingerprint: str | None = None
+
+    def __post_init__(self) -> None:
+        check_types(self)
+        require(bool(self.name), "the data set's name is empty")
+        require_choice("split", self.split, ("train", "test"))
+        require(
+            self.n_samples is None or self.n_samples >= 1,
+            f"n_samples must be at least 1; got {self.n_samples}",
+        )
+        require_seed(self.seed)
+        require(
+            self.image_size is None or 8 <= self.image_size <= 1024,
+            f"image_size must lie between 8 and 1024 pixels; got {self.image_size}",
+        )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ModelSpec:
+    """Which network: an id `DATASET/ARCH/WEIGHTS`, or a checkpoint file with what it needs.
+
+    With `checkpoint` (a file's path) the fields `arch`, `classes`, `mean` and `std` describe the
+    network (mean and std per colour channel, in units of pixels scaled to [0, 1]) and `id` is the
+    name shown. `fingerprint` names the content of the weights and is filled in when resolved.
+    """
+
+    id: str = "streetdigits/resnet20/vanilla"
+    checkpoint: str | None = None
+    arch: str | None = None
+    classes: int | None = None
+    mean: tuple[float, ...] | None = None
+    std: tuple[float, ...] | None = None
+    fingerprint: str | None = None
+
+    def __post_init__(self) -> None:
+        check_types(self)
+        if self.checkpoint is None:
+            require(
+                len(self.id.split("/")) == 3 and all(self.id.split("/")),
+                "a network's id has three parts, DATASET/ARCH/WEIGHTS, such as "
+                f"streetdigits/resnet20/vanilla; got {self.id!r}",
+            )
+        require(
+            self.classes is None or self.classes >= 2,
+            f"a classifier needs at least 2 classes; got {self.classes}",
+        )
+        require(
+            self.std is None or all(v > 0 for v in self.std),
+            f"std must be positive; got {self.std}",
+        )
+
+    @property
+    def label(self) -> str:
+        """The short name shown in tables and legends."""
+        return self.id

@@ -20,7 +20,8 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
-from tests.browser.serving import FLAGS, HOW, find_browser, running_server  # noqa: E402
+from dqviz.cli.browser import find_browser, why_none  # noqa: E402
+from tests.browser.serving import FLAGS, running_server  # noqa: E402
 
 TRIVIAL = """
 import plotly.graph_objects as go
@@ -83,7 +84,7 @@ def main() -> int:
     options = parser.parse_args()
     browser_file = find_browser()
     if browser_file is None:
-        print(HOW, file=sys.stderr)
+        print(why_none(), file=sys.stderr)
         return 2
     from playwright.sync_api import sync_playwright
 

@@ -7,7 +7,6 @@ import hashlib
 import importlib.metadata
 import os
 import platform
-import shutil
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any
 
 from dqviz import __version__, cards
 
+from .browser import chosen_browser, find_browser, why_none
 from .terminal import ProgressLine
 
 LIBRARIES = (
@@ -31,7 +31,6 @@ LIBRARIES = (
     "distributed",
 )
 FEATURES = ("avx2", "avx512_f", "avx512_vnni", "avx512_bf16", "amx_tile", "amx_bf16")
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "msedge")
 COLUMNS = ("what", "value", "fine")
 
 
@@ -111,17 +110,9 @@ def _network(id: str) -> Finding:
 
 
 def _browser() -> list[Finding]:
-    found = next((path for name in BROWSERS if (path := shutil.which(name))), None)
-    if found is None:
-        found = _playwright_browser()
-    text = found or "none found; only the browser tests need one: playwright install chromium"
-    return [("Chromium for browser tests", text, True)]
-
-
-def _playwright_browser() -> str | None:
-    home = os.environ.get("PLAYWRIGHT_BROWSERS_PATH", "")
-    folder = Path(home) if home not in ("", "0") else Path.home() / ".cache" / "ms-playwright"
-    return next((str(path) for path in sorted(folder.glob("chromium*"))), None)
+    found = find_browser()
+    text = f"{why_none()}; only the browser tests need one" if found is None else str(found)
+    return [("Chromium for browser tests", text, found is not None or not chosen_browser())]
 
 
 def _use() -> list[Finding]:

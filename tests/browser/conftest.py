@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from tests.browser.serving import FLAGS, HOW, ROOT, find_browser, running_server
+from dqviz.cli.browser import find_browser, why_none
+from tests.browser.serving import FLAGS, ROOT, running_server
 
 PATIENCE = 300_000
 """Milliseconds after which a state that does not come is a failure; no test waits that long."""
@@ -22,9 +22,7 @@ def chromium():
     sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     path = find_browser()
     if path is None:
-        if os.environ.get("CI") == "true":
-            pytest.fail(HOW)
-        pytest.skip(HOW)
+        pytest.skip(why_none())
     with sync_api.sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
         yield browser

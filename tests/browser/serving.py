@@ -1,10 +1,9 @@
-"""A Streamlit server of our own on a free port, and the browser to look at it."""
+"""A Streamlit server of our own on a free port, and how the browser is started."""
 
 from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -13,18 +12,6 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 FLAGS = ["--no-sandbox", "--headless", "--disable-gpu", "--disable-background-networking"]
 FLAGS += ["--disable-component-update", "--disable-sync", "--no-first-run"]
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
-HOW = (
-    "no Chromium found: install chromium or Google Chrome (on Debian: apt-get install chromium), "
-    "or name its file in DQVIZ_CHROMIUM"
-)
-
-
-def find_browser():
-    """The browser's file: DQVIZ_CHROMIUM, or one of the usual names; None where there is none."""
-    named = os.environ.get("DQVIZ_CHROMIUM")
-    found = [named] if named else [shutil.which(name) for name in NAMES]
-    return next((path for path in found if path and Path(path).is_file()), None)
 
 
 @contextlib.contextmanager

@@ -14,7 +14,6 @@ from dqviz.models.errors import ModelError
 if TYPE_CHECKING:
     from dqviz.models.catalog import architectures, build, image_size
     from dqviz.models.checkpoints import load_checkpoint
-    from dqviz.models.graph import UnsupportedOperation
     from dqviz.models.loading import (
         ModelInfo,
         list_models,
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
         resolve_model,
     )
     from dqviz.models.normalize import Classifier, Normalize
+    from dqviz.models.operations import UnsupportedOperation
 
 __all__ = [
     "Classifier",
@@ -44,7 +44,7 @@ _NEEDS_TORCH = {
     "Classifier": "normalize",
     "ModelInfo": "loading",
     "Normalize": "normalize",
-    "UnsupportedOperation": "graph",
+    "UnsupportedOperation": "operations",
     "architectures": "catalog",
     "build": "catalog",
     "image_size": "catalog",

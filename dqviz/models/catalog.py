@@ -10,8 +10,8 @@ from torch import nn
 
 from dqviz.models import resnet, vision, wrn
 from dqviz.models.errors import ModelError
-from dqviz.models.graph import UnsupportedOperation
 from dqviz.models.initialisation import initialise
+from dqviz.models.operations import UnsupportedOperation
 from dqviz.models.registry import Architecture, Registry, Series
 
 MAX_CLASSES = 100_000

@@ -1,108 +1,22 @@
 """A network's graph: its layers in the order of execution, and its BatchNorms folded away.
 
 Quantization, amplification and Lipschitz constants all see a network through this one graph, so
-that they speak of the same layers by the same names. What is not in the tables below is refused by
-name: a layer that silently stays in full precision is the commonest bug of the field.
+that they speak of the same layers by the same names. What `operations` does not know is refused.
 """
 
 from __future__ import annotations
 
 import copy
 import dataclasses
-import operator
-from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import fx, nn
 from torch.nn import functional as F
 from torch.nn.utils.fusion import fuse_conv_bn_eval
-from torchvision.ops import stochastic_depth
 
-from dqviz.models.errors import ModelError
-from dqviz.models.normalize import Normalize
-from dqviz.models.resnet import PadShortcut
-
-ACTIVATIONS = (
-    nn.ReLU,
-    nn.ReLU6,
-    nn.Hardtanh,
-    nn.LeakyReLU,
-    nn.ELU,
-    nn.SiLU,
-    nn.GELU,
-    nn.Sigmoid,
-    nn.Tanh,
-    nn.Hardswish,
-    nn.Hardsigmoid,
-    nn.Softplus,
-)
-POOLINGS = (nn.MaxPool2d, nn.AvgPool2d, nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d)
-PASSIVE = (nn.Identity, nn.Dropout, nn.Dropout2d, nn.Flatten, Normalize, PadShortcut)
-NORMS = (nn.BatchNorm2d, nn.BatchNorm1d, nn.LayerNorm, nn.GroupNorm)
-LAYERS = (nn.Conv2d, nn.Linear)
-SOUND_MODULES = (*ACTIVATIONS, *POOLINGS, *PASSIVE, *NORMS, *LAYERS)
-
-SOUND_FUNCTIONS: tuple[Callable[..., Any], ...] = (
-    operator.add,
-    operator.iadd,
-    operator.mul,
-    operator.truediv,
-    operator.floordiv,
-    operator.getitem,
-    getattr,
-    torch.add,
-    torch.mul,
-    torch.cat,
-    torch.concat,
-    torch.flatten,
-    torch.relu,
-    torch.sigmoid,
-    torch.mean,
-    torch.reshape,
-    torch.unsqueeze,
-    torch.transpose,
-    torch.permute,
-    torch.chunk,
-    F.relu,
-    F.relu6,
-    F.hardtanh,
-    F.silu,
-    F.gelu,
-    F.hardswish,
-    F.hardsigmoid,
-    F.pad,
-    F.layer_norm,
-    F.dropout,
-    F.avg_pool2d,
-    F.max_pool2d,
-    F.adaptive_avg_pool2d,
-    stochastic_depth,
-)
-SOUND_METHODS = [
-    "add",
-    "add_",
-    "mul",
-    "mul_",
-    "relu",
-    "sigmoid",
-    "mean",
-    "flatten",
-    "view",
-    "reshape",
-    "permute",
-    "transpose",
-    "contiguous",
-    "chunk",
-    "size",
-    "unsqueeze",
-    "squeeze",
-    "clamp",
-]
-
-
-class UnsupportedOperation(ModelError):
-    """An operation that cannot be quantized soundly; the message names it and where it stands."""
+from dqviz.models.operations import LAYERS as LAYERS
+from dqviz.models.operations import SOUND_MODULES, UnsupportedOperation, module_of, refuse_unsound
 
 
 @dataclasses.dataclass(frozen=True)
@@ -160,37 +74,8 @@ def trace(model: nn.Module) -> fx.GraphModule:
             f"quantized: {str(error).splitlines()[0] if str(error) else type(error).__name__}"
         ) from error
     traced = fx.GraphModule(network, graph)
-    _refuse_unsound(traced)
+    refuse_unsound(traced)
     return traced.eval()
-
-
-def _refuse_unsound(traced: fx.GraphModule) -> None:
-    found = {_unsound(traced, node): node for node in traced.graph.nodes}
-    unsound = {operation: node for operation, node in found.items() if operation is not None}
-    if unsound:
-        names = ", ".join(f"{operation} (at {node.name})" for operation, node in unsound.items())
-        raise UnsupportedOperation(
-            f"cannot be quantized soundly: {names}. Supported are convolutional networks of "
-            "Conv2d, Linear, BatchNorm, pooling and elementwise activations"
-        )
-    used = [str(node.target) for node in traced.graph.nodes if _module(traced, node, LAYERS)]
-    for name in used:
-        if used.count(name) > 1:
-            raise UnsupportedOperation(f"layer {name!r} is used {used.count(name)} times")
-
-
-def _unsound(traced: fx.GraphModule, node: fx.Node) -> str | None:
-    if node.op == "call_module":
-        module = traced.get_submodule(str(node.target))
-        if not isinstance(module, SOUND_MODULES) or isinstance(module, nn.ConvTranspose2d):
-            return type(module).__name__
-        if isinstance(module, nn.Conv2d) and module.padding_mode != "zeros":
-            return f"Conv2d with padding_mode={module.padding_mode!r}"
-    elif node.op == "call_function" and node.target not in SOUND_FUNCTIONS:
-        return getattr(node.target, "__name__", str(node.target))
-    elif node.op == "call_method" and node.target not in SOUND_METHODS:
-        return f"Tensor.{node.target}"
-    return None
 
 
 def layers(traced: fx.GraphModule, input_shape: tuple[int, int, int]) -> list[LayerInfo]:
@@ -201,7 +86,7 @@ def layers(traced: fx.GraphModule, input_shape: tuple[int, int, int]) -> list[La
         input_shape: (C, H, W) of one image.
     """
     shapes = input_shapes(traced, input_shape)
-    nodes = [node for node in traced.graph.nodes if _module(traced, node, LAYERS) is not None]
+    nodes = [node for node in traced.graph.nodes if module_of(traced, node, LAYERS) is not None]
     folded = {_norm_after(traced, node) for node in nodes}
     infos = []
     for depth, node in enumerate(nodes):
@@ -209,7 +94,7 @@ def layers(traced: fx.GraphModule, input_shape: tuple[int, int, int]) -> list[La
         infos.append(
             LayerInfo(
                 name=str(node.target),
-                kind="conv" if _module(traced, node, (nn.Conv2d,)) is not None else "linear",
+                kind="conv" if module_of(traced, node, (nn.Conv2d,)) is not None else "linear",
                 depth=depth,
                 input_shape=shapes[str(node.target)],
                 norm_after=_norm_after(traced, node),
@@ -248,7 +133,7 @@ def fold_batchnorm(model: nn.Module) -> fx.GraphModule:
     """
     traced = trace(model)
     for node in list(traced.graph.nodes):
-        name = _norm_after(traced, node) if _module(traced, node, (nn.Conv2d,)) else None
+        name = _norm_after(traced, node) if module_of(traced, node, (nn.Conv2d,)) else None
         if name is None:
             continue
         (norm_node,) = node.users
@@ -274,21 +159,12 @@ def _device(model: nn.Module) -> torch.device:
     return torch.device("cpu") if tensor is None else tensor.device
 
 
-def _module(
-    traced: fx.GraphModule, node: fx.Node, kinds: tuple[type[nn.Module], ...]
-) -> nn.Module | None:
-    if node.op != "call_module":
-        return None
-    module = traced.get_submodule(str(node.target))
-    return module if isinstance(module, kinds) else None
-
-
 def _norm_after(traced: fx.GraphModule, node: fx.Node) -> str | None:
     """The BatchNorm that is the only consumer of a layer's output."""
-    if len(node.users) != 1 or _module(traced, node, (nn.Conv2d,)) is None:
+    if len(node.users) != 1 or module_of(traced, node, (nn.Conv2d,)) is None:
         return None
     (user,) = node.users
-    return str(user.target) if _module(traced, user, (nn.BatchNorm2d,)) is not None else None
+    return str(user.target) if module_of(traced, user, (nn.BatchNorm2d,)) is not None else None
 
 
 def _norm_before(traced: fx.GraphModule, node: fx.Node) -> str | None:
@@ -298,10 +174,10 @@ def _norm_before(traced: fx.GraphModule, node: fx.Node) -> str | None:
         source = source.args[0]
     if not isinstance(source, fx.Node) or len(source.users) != 1:
         return None
-    return str(source.target) if _module(traced, source, (nn.BatchNorm2d,)) is not None else None
+    return str(source.target) if module_of(traced, source, (nn.BatchNorm2d,)) is not None else None
 
 
 def _is_relu(traced: fx.GraphModule, node: fx.Node) -> bool:
     if node.op == "call_function":
         return node.target in (F.relu, torch.relu)
-    return _module(traced, node, (nn.ReLU,)) is not None
+    return module_of(traced, node, (nn.ReLU,)) is not None

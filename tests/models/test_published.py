@@ -11,7 +11,7 @@ import torch
 from torchvision import models
 
 from dqviz.models import ModelError, list_models, load_model, published
-from dqviz.models.graph import UnsupportedOperation
+from dqviz.models.operations import UnsupportedOperation
 
 NAME = "imagenet/squeezenet1_1/IMAGENET1K_V1"
 

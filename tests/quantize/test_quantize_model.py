@@ -11,8 +11,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from dqviz.models.graph import UnsupportedOperation
 from dqviz.models.normalize import Classifier
+from dqviz.models.operations import UnsupportedOperation
 from dqviz.quantize import (
     AffineQuantizer,
     Histogram,

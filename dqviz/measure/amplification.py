@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from dqviz.measure.activations import Progress, require_pairs
-from dqviz.measure.centring import centred_norms
+from dqviz.measure.centring import CentredNorms, activation_means
 from dqviz.measure.errors import MeasureError
 from dqviz.measure.measurement import Measurement, Profile
 from dqviz.measure.rows import Row
@@ -102,8 +102,13 @@ def measure_profile(
         raise MeasureError(f"batch_size must be at least 1; got {batch_size}")
     report = progress or (lambda done, total: None)
     pairs, total = max(1, batch_size // 2), len(images)
-    centred = centred_norms(model, images, batch_size=pairs, progress=report)
-    measurement = Measurement(model, reference, centred)
+
+    def means() -> dict[str, torch.Tensor]:
+        return activation_means(
+            model, images, batch_size=pairs, progress=lambda _, total: report(0, total)
+        )
+
+    measurement = Measurement(model, reference, CentredNorms(total, means))
     for start in range(0, total, pairs):
         part = slice(start, start + pairs)
         clean_logits = measurement.add(images[part], adversarial[part])

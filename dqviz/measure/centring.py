@@ -1,11 +1,13 @@
 """The norm of an activation around its mean over all images, however they are split into batches.
 
 The mean is known only after the last image. One batch needs no more than itself. Of several, the
-clean activations are kept while they are few; else a pass over the clean images finds the means
-first.
+clean activations are kept if all of them are few; else, once the first batch has shown their size,
+a pass over the clean images finds the means.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import torch
 from torch import nn
@@ -18,36 +20,22 @@ KEPT_BYTES = 256 * 2**20
 """How much of the clean activations may be kept to save a pass over the images."""
 
 
-def centred_norms(
-    model: nn.Module, images: torch.Tensor, *, batch_size: int, progress: Progress
-) -> CentredNorms:
-    """What collects the norms with the least work that the memory allows.
-
-    `progress` is called with 0 images done during the pass over the clean images, if it is needed.
-    """
-    samples = len(images)
-    if samples <= batch_size or input_bytes(model, images[:1]) * samples <= KEPT_BYTES:
-        return CentredNorms(samples)
-    means = activation_means(
-        model, images, batch_size=batch_size, progress=lambda done, total: progress(0, total)
-    )
-    return CentredNorms(samples, means)
-
-
 class CentredNorms:
     """||a - mean||_2 of every sample and layer, collected batch by batch.
 
     Args:
         samples: how many images there will be in all.
-        means: the mean by layer, one sample's shape, where known. Without it, batches are kept
-            until the last has come.
+        find_means: called at most once, if all the images' activations are too many to keep; it
+            returns the mean by layer, one sample's shape.
     """
 
-    def __init__(self, samples: int, means: dict[str, torch.Tensor] | None = None) -> None:
+    def __init__(self, samples: int, find_means: Callable[[], dict[str, torch.Tensor]]) -> None:
         self._samples = samples
-        self._means = means
+        self._find_means = find_means
+        self._means: dict[str, torch.Tensor] | None = None
         self._kept: dict[str, list[torch.Tensor]] = {}
         self._norms: dict[str, list[torch.Tensor]] = {}
+        self._first = True
 
     def add(self, layer: str, clean: torch.Tensor) -> None:
         """Take the next batch of a layer's clean activation, (N, ...)."""
@@ -59,6 +47,19 @@ class CentredNorms:
         if sum(map(len, kept)) == self._samples:
             mean = torch.stack([batch.sum(dim=0) for batch in kept]).sum(dim=0) / self._samples
             self._norms[layer] = [difference_norms(batch, mean) for batch in self._kept.pop(layer)]
+
+    def end_batch(self) -> None:
+        """To be called when all layers of a batch were added: whether to keep on is decided now."""
+        first, self._first = self._first, False
+        if not first or not self._kept:
+            return
+        batches = [batch for (batch,) in self._kept.values()]
+        share = self._samples / len(batches[0])
+        if sum(batch.nbytes for batch in batches) * share > KEPT_BYTES:
+            self._means = self._find_means()
+            for layer, (batch,) in self._kept.items():
+                self._norms[layer] = [difference_norms(batch, self._means[layer])]
+            self._kept.clear()
 
     def norms(self, layer: str) -> torch.Tensor:
         """(samples,) float64, in the order in which the batches came."""
@@ -83,10 +84,3 @@ def activation_means(
         add(LOGITS, observe(model, batch, visit))
         progress(min(start + batch_size, len(images)), len(images))
     return {name: mean.float() for name, mean in means.items()}
-
-
-def input_bytes(model: nn.Module, image: torch.Tensor) -> int:
-    """Bytes of the inputs of all layers for one image (1, C, H, W)."""
-    sizes: list[int] = []
-    observe(model, image, lambda view: sizes.append(view.inputs.nbytes))
-    return sum(sizes)

@@ -72,11 +72,6 @@ def difference_norms(values: torch.Tensor, others: torch.Tensor) -> torch.Tensor
     return torch.cat(parts)
 
 
-def absolute_sums(values: torch.Tensor) -> torch.Tensor:
-    """The sum of absolute values of every sample: (N, ...) in, (N,) float64 out."""
-    return sample_rows(values).abs().sum(dim=1).double()
-
-
 def ratio(numerator: torch.Tensor, denominator: torch.Tensor) -> torch.Tensor:
     """Element by element, NaN where the denominator is zero; float64."""
     quotient = numerator.double() / denominator.double()

@@ -11,7 +11,6 @@ from torch import nn
 from dqviz.measure.activations import LayerView, halves, observe, observe_pairs
 from dqviz.measure.centring import CentredNorms
 from dqviz.measure.distances import (
-    absolute_sums,
     difference_norms,
     norms,
     ratio,
@@ -19,7 +18,7 @@ from dqviz.measure.distances import (
 )
 from dqviz.measure.errors import MeasureError
 from dqviz.measure.flips import frozen_distances
-from dqviz.measure.quantizer_noise import QUANTITIES, element_sums, noise_metrics
+from dqviz.measure.quantizer_noise import NoiseSummer, NoiseSums, noise_metrics
 from dqviz.measure.rows import LOGITS
 
 Values = dict[str, torch.Tensor]
@@ -55,6 +54,8 @@ class Measurement:
         self._layers: list[str] = []
         self._steps: dict[str, float] = {}
         self._raw: dict[str, dict[str, list[torch.Tensor]]] = {}
+        self._sum_noise = NoiseSummer()
+        self._noise: dict[str, list[NoiseSums]] = {}
         self._logits: list[tuple[torch.Tensor, torch.Tensor]] = []
         self._expected: Values = {}
 
@@ -68,6 +69,7 @@ class Measurement:
             raw["sqnr_db"] = signal_to_noise_db(self._expected[LOGITS], clean)
         self._keep(LOGITS, raw)
         self._centred.add(LOGITS, clean)
+        self._centred.end_batch()
         self._logits.append((clean, perturbed))
         return clean
 
@@ -113,13 +115,12 @@ class Measurement:
         if view.name not in self._raw:
             self._layers.append(view.name)
         clean, perturbed = halves(view.inputs)
-        raw = {"norm": norms(clean), "distance_out": difference_norms(*halves(view.outputs))}
+        raw = {"distance_out": difference_norms(*halves(view.outputs))}
         if view.quantizer is None:
-            raw["distance"] = difference_norms(clean, perturbed)
+            raw |= {"norm": norms(clean), "distance": difference_norms(clean, perturbed)}
         else:
             step = self._steps[view.name] = float(view.quantizer.scale)
-            raw["absolute_sum"] = absolute_sums(clean)
-            raw["element_sums"] = element_sums(
+            sums = self._sum_noise(
                 clean,
                 perturbed,
                 *halves(view.quantized),
@@ -127,6 +128,7 @@ class Measurement:
                 low=float(view.quantizer.low),
                 high=float(view.quantizer.high),
             )
+            self._noise.setdefault(view.name, []).append(sums)
         if self._reference is not None:
             received = halves(view.quantized)[0]
             raw["sqnr_db"] = signal_to_noise_db(self._expect(view.name), received)
@@ -148,20 +150,19 @@ class Measurement:
     def _layer_values(self, layer: str) -> Values:
         """What needs no other layer."""
         raw = {name: torch.cat(parts).cpu() for name, parts in self._raw[layer].items()}
-        norm = raw.pop("norm")
         metrics: Values = {}
-        if "element_sums" in raw:
-            sums, absolute_sum = raw.pop("element_sums"), raw.pop("absolute_sum")
-            metrics = noise_metrics(
-                sums, step=self._steps[layer], norm=norm, absolute_sum=absolute_sum
-            )
-            raw["distance"] = sums[:, QUANTITIES.index("in_square"), -1].sqrt()
-            received = sums[:, QUANTITIES.index("out_square"), -1].sqrt()
+        if layer in self._noise:
+            sums = NoiseSums.join(self._noise[layer])
+            metrics = noise_metrics(sums, step=self._steps[layer])
+            norm = sums.clean_square.sqrt()
+            distance = sums.all_elements("in_square").sqrt()
+            received = sums.all_elements("out_square").sqrt()
         else:
-            received = raw["distance"]
+            norm, distance = raw.pop("norm"), raw.pop("distance")
+            received = distance
         if "distance_out" in raw:
             metrics["linear_gain"] = ratio(raw.pop("distance_out"), received)
-        distance, centred = raw.pop("distance"), self._centred.norms(layer).cpu()
+        centred = self._centred.norms(layer).cpu()
         metrics["relative_distance"] = ratio(distance, norm)
         metrics["relative_distance_centred"] = ratio(distance, centred)
         return metrics | raw

@@ -6,10 +6,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dqviz.measure.distances import absolute_sums, norms
 from dqviz.measure.quantizer_noise import (
     ELEMENT_CLASSES,
-    element_sums,
+    NoiseSummer,
     noise_metrics,
     predicted_square,
 )
@@ -22,7 +21,7 @@ def quantizer(scale=0.25, zero_point=4, quant_max=15):
 
 def metrics_of(clean, perturbed, quantize):
     step = float(quantize.scale)
-    sums = element_sums(
+    sums = NoiseSummer()(
         clean,
         perturbed,
         quantize(clean),
@@ -31,7 +30,7 @@ def metrics_of(clean, perturbed, quantize):
         low=float(quantize.low),
         high=float(quantize.high),
     )
-    return noise_metrics(sums, step=step, norm=norms(clean), absolute_sum=absolute_sums(clean))
+    return noise_metrics(sums, step=step)
 
 
 def naive_metrics(clean, perturbed, quantize):
@@ -75,17 +74,19 @@ def naive_metrics(clean, perturbed, quantize):
     return found
 
 
+@pytest.mark.parametrize("zero_point", [4, 0])
 @pytest.mark.parametrize("shape", [(3, 4, 5, 6), (5, 7), (2, 2, 300, 300)])
-def test_every_metric_equals_a_naive_loop(shape):
+def test_every_metric_equals_a_naive_loop(shape, zero_point):
     generator = torch.Generator().manual_seed(1)
     clean = torch.randn(shape, generator=generator) * 1.5
     clean = torch.where(torch.rand(shape, generator=generator) < 0.3, 0.0, clean)
     perturbed = clean + 0.2 * torch.randn(shape, generator=generator)
     perturbed = torch.where(torch.rand(shape, generator=generator) < 0.2, clean, perturbed)
-    found = metrics_of(clean, perturbed, quantizer())
+    quantize = quantizer(zero_point=zero_point)
+    found = metrics_of(clean, perturbed, quantize)
     samples = range(shape[0]) if clean.numel() < 10_000 else [1]  # the loop is slow
     for sample in samples:
-        expected = naive_metrics(clean[sample], perturbed[sample], quantizer())
+        expected = naive_metrics(clean[sample], perturbed[sample], quantize)
         assert found.keys() == expected.keys()
         for name, value in expected.items():
             assert float(found[name][sample]) == pytest.approx(value, rel=1e-4, nan_ok=True), name

@@ -1,11 +1,15 @@
-"""Fixtures that tests of several rooms share."""
+"""Fixtures that tests of several rooms share, and what a skipped test is worth."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
+
+UNPUBLISHED = "not published with the project: "
+"""How the reason begins of the only tests that may be skipped in continuous integration."""
 
 
 @pytest.fixture(scope="session")
@@ -13,6 +17,31 @@ def shared_folder() -> Path:
     """A folder with `datasets/` and `checkpoints/` for development; else the test is skipped."""
     beside = Path(__file__).parents[2] / "shared"
     folder = Path(os.environ.get("DQVIZ_DEV_SHARED") or beside)
-    if not (folder / "datasets").is_dir():
-        pytest.skip(f"needs a folder with datasets/ and checkpoints/: {folder} (DQVIZ_DEV_SHARED)")
+    if not all((folder / part).is_dir() for part in ("datasets", "checkpoints")):
+        pytest.skip(f"{UNPUBLISHED}datasets/ and checkpoints/ in {folder} (DQVIZ_DEV_SHARED)")
     return folder
+
+
+def skip_as_failure(report: pytest.TestReport | pytest.CollectReport) -> None:
+    """Where CI=true, turns a skip into a failure: what is skipped there is never tested."""
+    if not report.skipped or os.environ.get("CI") != "true":
+        return
+    said = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+    reason = said.removeprefix("Skipped: ")
+    if not reason.startswith(UNPUBLISHED):
+        report.outcome = "failed"
+        report.longrepr = f"skipped, and CI=true lets no test be skipped: {reason}"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    skip_as_failure(report)
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    report = yield
+    skip_as_failure(report)
+    return report

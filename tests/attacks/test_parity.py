@@ -1,7 +1,8 @@
-"""Attacks against foolbox and torchattacks, on networks from elsewhere and original images.
+"""Attacks against foolbox and torchattacks, on a shipped network and on two from elsewhere.
 
-Where the two are not installed (`benchmarks/requirements-peers.txt`), or the networks and images
-are not at hand, these tests are skipped. Shortcuts for speed are off.
+Where the two libraries are not installed (`benchmarks/requirements-peers.txt`) these tests are
+skipped; where the networks from elsewhere and their images are not at hand, those on them are.
+Shortcuts for speed are off.
 """
 
 from __future__ import annotations
@@ -10,18 +11,20 @@ import importlib
 import warnings
 from pathlib import Path
 from types import ModuleType
+from typing import NamedTuple
 
 import pytest
 import torch
 
 from dqviz.attacks import BIM, FGSM, PGD
 from dqviz.data import ImageData, load_data
-from dqviz.models import load_checkpoint
+from dqviz.models import load_checkpoint, load_model
 from dqviz.models.normalize import Classifier
 from dqviz.specs import DataSpec
 
 pytestmark = pytest.mark.timeout(3600)  # two minutes of one core's time, more on a busy machine
 
+SHIPPED = "streetdigits/resnet20/vanilla"
 CHECKPOINTS = {"resnet20": "resnet20-12fca82f.th", "resnet32": "resnet32-d509ac18.th"}
 EPSILON = 1 / 255
 ALPHA = EPSILON / 4
@@ -46,24 +49,31 @@ def torchattacks() -> ModuleType:
     return peer("torchattacks")
 
 
-@pytest.fixture(scope="module")
-def data(shared_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> ImageData:
-    path = shared_folder / "datasets" / "cifar10" / "test-lossless.parquet"
+class Victim(NamedTuple):
+    """A network, and images that it was trained for."""
+
+    network: Classifier
+    data: ImageData
+
+
+@pytest.fixture(scope="module", params=[SHIPPED, *CHECKPOINTS])
+def victim(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Victim:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DQVIZ_DATA", str(tmp_path_factory.mktemp("data")))
-        return load_data(DataSpec(name=f"parquet:{path}"))
-
-
-@pytest.fixture(scope="module", params=CHECKPOINTS)
-def outside(request: pytest.FixtureRequest, shared_folder: Path) -> Classifier:
-    arch = str(request.param)
-    return load_checkpoint(
-        shared_folder / "checkpoints" / CHECKPOINTS[arch],
-        arch=arch,
-        classes=10,
-        mean=(0.485, 0.456, 0.406),
-        std=(0.229, 0.224, 0.225),
-    )
+        if request.param == SHIPPED:
+            return Victim(
+                load_model(SHIPPED), load_data(DataSpec(name="streetdigits", n_samples=250))
+            )
+        shared: Path = request.getfixturevalue("shared_folder")
+        path = shared / "datasets" / "cifar10" / "test-lossless.parquet"
+        network = load_checkpoint(
+            shared / "checkpoints" / CHECKPOINTS[request.param],
+            arch=request.param,
+            classes=10,
+            mean=(0.485, 0.456, 0.406),
+            std=(0.229, 0.224, 0.225),
+        )
+        return Victim(network, load_data(DataSpec(name=f"parquet:{path}")))
 
 
 def robust_accuracy(model: Classifier, adversarial: torch.Tensor, labels: torch.Tensor) -> float:
@@ -72,11 +82,10 @@ def robust_accuracy(model: Classifier, adversarial: torch.Tensor, labels: torch.
 
 
 @pytest.mark.parametrize("eps", [1 / 255, 8 / 255])
-def test_fgsm_equals_foolbox(
-    foolbox: ModuleType, outside: Classifier, data: ImageData, eps: float
-) -> None:
-    ours = FGSM(outside, eps=eps)(data.images, data.labels, batch_size=250)
-    network = foolbox.PyTorchModel(outside, bounds=(0, 1), device="cpu")
+def test_fgsm_equals_foolbox(foolbox: ModuleType, victim: Victim, eps: float) -> None:
+    model, data = victim
+    ours = FGSM(model, eps=eps)(data.images, data.labels, batch_size=250)
+    network = foolbox.PyTorchModel(model, bounds=(0, 1), device="cpu")
     theirs = torch.cat(
         [
             foolbox.attacks.LinfFastGradientAttack()(network, images, labels, epsilons=eps)[0]
@@ -90,15 +99,16 @@ def test_fgsm_equals_foolbox(
 
 
 def test_pgd_is_as_strong_as_foolbox_and_torchattacks(
-    foolbox: ModuleType, torchattacks: ModuleType, outside: Classifier, data: ImageData
+    foolbox: ModuleType, torchattacks: ModuleType, victim: Victim
 ) -> None:
-    network = foolbox.PyTorchModel(outside, bounds=(0, 1), device="cpu")
+    model, data = victim
+    network = foolbox.PyTorchModel(model, bounds=(0, 1), device="cpu")
     theirs = foolbox.attacks.LinfProjectedGradientDescentAttack(
         abs_stepsize=ALPHA, steps=10, random_start=False
     )
-    others = torchattacks.PGD(outside, eps=EPSILON, alpha=ALPHA, steps=10, random_start=False)
-    ours = PGD(outside, eps=EPSILON, alpha=ALPHA, steps=10, random_start=False)
-    bim = BIM(outside, eps=EPSILON, alpha=ALPHA, steps=10)
+    others = torchattacks.PGD(model, eps=EPSILON, alpha=ALPHA, steps=10, random_start=False)
+    ours = PGD(model, eps=EPSILON, alpha=ALPHA, steps=10, random_start=False)
+    bim = BIM(model, eps=EPSILON, alpha=ALPHA, steps=10)
     crafted: dict[str, list[torch.Tensor]] = {"dqviz": [], "foolbox": [], "torchattacks": []}
     for images, labels in zip(data.images.split(250), data.labels.split(250), strict=True):
         crafted["dqviz"].append(ours(images, labels))
@@ -108,7 +118,7 @@ def test_pgd_is_as_strong_as_foolbox_and_torchattacks(
     assert isinstance(first, torch.Tensor)
     assert torch.equal(first, ours(data.images[:8], data.labels[:8]))
     accuracies = {
-        name: robust_accuracy(outside, torch.cat(parts), data.labels)
+        name: robust_accuracy(model, torch.cat(parts), data.labels)
         for name, parts in crafted.items()
     }
     print(f"robust accuracy under PGD-10 at 1/255: {accuracies}")
@@ -117,18 +127,17 @@ def test_pgd_is_as_strong_as_foolbox_and_torchattacks(
     assert abs(accuracies["dqviz"] - accuracies["torchattacks"]) <= 0.01
 
 
-def test_l2_pgd_is_as_strong_as_foolbox(
-    foolbox: ModuleType, outside: Classifier, data: ImageData
-) -> None:
+def test_l2_pgd_is_as_strong_as_foolbox(foolbox: ModuleType, victim: Victim) -> None:
+    model, data = victim
     images, labels, eps = data.images[:250], data.labels[:250], 0.1
-    network = foolbox.PyTorchModel(outside, bounds=(0, 1), device="cpu")
+    network = foolbox.PyTorchModel(model, bounds=(0, 1), device="cpu")
     theirs = foolbox.attacks.L2ProjectedGradientDescentAttack(
         abs_stepsize=eps / 4, steps=10, random_start=False
     )(network, images, labels, epsilons=eps)[0]
-    ours = PGD(outside, eps=eps, alpha=eps / 4, steps=10, norm="l2", random_start=False)
+    ours = PGD(model, eps=eps, alpha=eps / 4, steps=10, norm="l2", random_start=False)
     adversarial = ours(images, labels)
     assert isinstance(adversarial, torch.Tensor)
-    accuracies = [robust_accuracy(outside, x, labels) for x in (adversarial, theirs)]
+    accuracies = [robust_accuracy(model, x, labels) for x in (adversarial, theirs)]
     print(f"robust accuracy under L2 PGD-10 at {eps}: dqviz, foolbox {accuracies}")
     assert 0.1 < accuracies[0] < 0.8
     assert abs(accuracies[0] - accuracies[1]) <= 0.01

@@ -25,7 +25,7 @@ POLL_SECONDS = 0.5
 GRACE_SECONDS = 0.3
 """A result that comes within this time is drawn without any progress bar."""
 
-SOON_SECONDS = 0.5
+SOON_SECONDS = 1.5
 """How long the browser waits, after it has drawn a page, before it has the engine started."""
 
 CHANNEL = "page"

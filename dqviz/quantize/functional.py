@@ -37,7 +37,8 @@ def fake_quantize(
     per tensor, but turns NaN, and per channel all of these, into one end of the range.
 
     Codes are computed in float32 (float64 for a float64 x), also where x is half or bfloat16, and
-    also under autocast.
+    also under autocast. The levels of a float64 x are float32 numbers without an axis, and products
+    in float64 with one, as torch's are.
 
     Args:
         x: floating-point numbers of any shape.
@@ -130,8 +131,10 @@ class _FakeQuantize(torch.autograd.Function):
         codes = unclamped.clamp(quant_min, quant_max)
         if clipped and ctx.needs_input_grad[0]:
             ctx.save_for_backward(codes == unclamped)
-        levels = codes.sub_(zero_point).float().mul_(scale)
-        return levels.to(x.dtype)
+        levels = codes.sub_(zero_point)
+        if not scale.dim():  # like torch: one scale multiplies in float32, one a slice in x's own
+            levels = levels.float()
+        return levels.mul_(scale).to(x.dtype)
 
     @staticmethod
     def backward(ctx: Any, *grads: torch.Tensor) -> tuple[torch.Tensor | None, ...]:

@@ -24,14 +24,20 @@ def tensors(shape: tuple[int, ...], scale: float) -> st.SearchStrategy[torch.Ten
 
 
 def same_bits(a: torch.Tensor, b: torch.Tensor) -> bool:
-    return a.dtype == b.dtype and torch.equal(a.view(torch.int32), b.view(torch.int32))
+    whole = torch.int64 if a.dtype == torch.float64 else torch.int32
+    return a.dtype == b.dtype and torch.equal(a.view(whole), b.view(whole))
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @given(data=st.data(), shape=SHAPES, scale=SCALES, codes=RANGES)
 def test_equals_torch_per_tensor(
-    data: st.DataObject, shape: tuple[int, ...], scale: float, codes: tuple[int, int]
+    dtype: torch.dtype,
+    data: st.DataObject,
+    shape: tuple[int, ...],
+    scale: float,
+    codes: tuple[int, int],
 ) -> None:
-    x = data.draw(tensors(shape, scale))
+    x = data.draw(tensors(shape, scale)).to(dtype)
     zero_point = data.draw(st.integers(*codes))
     ours = fake_quantize(
         x, scale=scale, zero_point=zero_point, quant_min=codes[0], quant_max=codes[1]
@@ -40,16 +46,17 @@ def test_equals_torch_per_tensor(
     assert same_bits(ours, theirs)
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @given(data=st.data(), shape=SHAPES, codes=RANGES)
 def test_equals_torch_per_channel(
-    data: st.DataObject, shape: tuple[int, ...], codes: tuple[int, int]
+    dtype: torch.dtype, data: st.DataObject, shape: tuple[int, ...], codes: tuple[int, int]
 ) -> None:
     axis = data.draw(st.integers(-len(shape), len(shape) - 1))
     slices = shape[axis]
     scale = data.draw(hnp.arrays(np.float32, slices, elements=SCALES).map(torch.from_numpy))
     zero_points = st.integers(*codes)
     zero_point = data.draw(hnp.arrays(np.int32, slices, elements=zero_points).map(torch.from_numpy))
-    x = data.draw(tensors(shape, float(scale[0])))
+    x = data.draw(tensors(shape, float(scale[0]))).to(dtype)
     ours = fake_quantize(
         x, scale=scale, zero_point=zero_point, quant_min=codes[0], quant_max=codes[1], axis=axis
     )

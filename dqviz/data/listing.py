@@ -53,7 +53,7 @@ def list_data() -> tuple[DataInfo, ...]:
             description="image files, one folder a class",
             present=True,
             folder=str(data_folder()),
-            expected="PATH/CLASS/*.png, or PATH/train/CLASS/*.png and PATH/test/CLASS/*.png",
+            expected="PATH/CLASS/*.png, or the same in PATH/train and PATH/test (or PATH/val)",
         ),
     )
 

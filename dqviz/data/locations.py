@@ -14,6 +14,9 @@ NAMED = ("streetdigits", "cifar10", "svhn")
 PATH_KINDS = ("parquet", "folder")
 """The kinds of files that are named by `KIND:PATH`."""
 
+SPLIT_FOLDERS = {"train": ("train",), "test": ("test", "val", "validation")}
+"""What a split's folder of images may be called, the first that is there being taken."""
+
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
 
 
@@ -87,20 +90,20 @@ def _split_files(folder: Path, split: str) -> tuple[Path, ...]:
 
 
 def class_folders(path: Path, split: str) -> tuple[Path, ...]:
-    """One folder a class, sorted by name: in `PATH/SPLIT` if that exists, else in PATH itself.
+    """One folder a class, sorted by name: in PATH's folder for the split, else in PATH itself.
 
-    Where PATH holds both `train` and `test`, a class of either is a class of both, so that labels
-    agree; its folder need not exist in both.
+    Where PATH holds folders of splits (`SPLIT_FOLDERS`), a class of any is a class of all, so that
+    labels agree; its folder need not exist in each.
 
     Raises:
-        DataError: if PATH is not a folder, or has fewer than two classes.
+        DataError: if PATH is not a folder, has no folder for that split but for another one, or
+            has fewer than two classes.
     """
     if not path.is_dir():
         raise DataError(f"{path} is a file; expected a folder with one folder a class")
-    splits = [path / name for name in ("train", "test") if (path / name).is_dir()]
-    root = path / split if path / split in splits else path
-    roots = splits if root in splits else [root]
-    names = sorted({p.name for r in roots for p in r.iterdir() if _is_class(p)})
+    splits = _splits(path)
+    root = _choose_split(path, splits, split) if splits else path
+    names = sorted({p.name for r in splits or (path,) for p in _folders(r)})
     if len(names) < 2:
         raise DataError(
             f"{root} holds {len(names)} folders; expected one folder a class, at least 2"
@@ -108,8 +111,28 @@ def class_folders(path: Path, split: str) -> tuple[Path, ...]:
     return tuple(root / name for name in names)
 
 
-def _is_class(path: Path) -> bool:
-    return path.is_dir() and not path.name.startswith(".")
+def _splits(path: Path) -> tuple[Path, ...]:
+    """The folders of splits. One that is called so and holds images alone may be a class."""
+    known = {name for names in SPLIT_FOLDERS.values() for name in names}
+    folders = _folders(path)
+    found = tuple(folder for folder in folders if folder.name in known)
+    nested = len(found) == len(folders) or any(_folders(folder) for folder in found)
+    return found if nested else ()
+
+
+def _choose_split(path: Path, splits: tuple[Path, ...], split: str) -> Path:
+    for name in SPLIT_FOLDERS[split]:
+        if path / name in splits:
+            return path / name
+    raise DataError(
+        f"{path} has no folder {' or '.join(SPLIT_FOLDERS[split])} for the {split} split, only "
+        f"{', '.join(folder.name for folder in splits)}: choose the other split, or name the "
+        "folder that holds one folder a class"
+    )
+
+
+def _folders(path: Path) -> tuple[Path, ...]:
+    return tuple(sorted(p for p in path.iterdir() if p.is_dir() and not p.name.startswith(".")))
 
 
 def image_files(folder: Path) -> tuple[Path, ...]:

@@ -62,6 +62,51 @@ def test_classes_of_both_splits_agree(tmp_path):
     assert test.labels.tolist() == [0, 2]
 
 
+@pytest.mark.parametrize("held_out", ["test", "val", "validation"])
+def test_folders_of_splits_are_no_classes(tmp_path, held_out):
+    for split, level in (("train", 10), (held_out, 20)):
+        for name in ("ant", "bee"):
+            save(tmp_path / split / name / "1.png", level)
+    (tmp_path / "notes").mkdir()
+    for split, level in (("train", 10), ("test", 20)):
+        data = load_data(DataSpec(name=f"folder:{tmp_path}", split=split))
+        assert data.classes == ("ant", "bee")
+        assert torch.allclose(data.images * 255, torch.tensor(float(level)))
+
+
+def test_test_comes_before_val(tmp_path):
+    for level, split in enumerate(("train", "val", "test")):
+        for name in ("ant", "bee"):
+            save(tmp_path / split / name / "1.png", level)
+    assert load_data(DataSpec(name=f"folder:{tmp_path}")).images.max() * 255 == 2
+
+
+@pytest.mark.parametrize(
+    ("there", "split", "wanted"),
+    [
+        ("train", "test", "test or val or validation"),
+        ("val", "train", "train"),
+    ],
+)
+def test_a_split_that_is_not_there_is_said(tmp_path, there, split, wanted):
+    for name in ("ant", "bee"):
+        save(tmp_path / there / name / "1.png", 1)
+    said = f"has no folder {wanted} for the {split} split, only {there}"
+    assert said in refusal(f"folder:{tmp_path}", split=split)
+
+
+def test_splits_without_classes_are_not_taken_for_classes(tmp_path):
+    for split in ("train", "val"):
+        save(tmp_path / split / "1.png", 1)
+    assert "train holds 0 folders" in refusal(f"folder:{tmp_path}", split="train")
+
+
+def test_a_class_may_be_called_train(tmp_path):
+    for name in ("bus", "car", "train"):
+        save(tmp_path / name / "1.png", 1)
+    assert load_data(DataSpec(name=f"folder:{tmp_path}")).classes == ("bus", "car", "train")
+
+
 def test_the_fingerprint_follows_content_names_and_classes(tmp_path):
     save(tmp_path / "s" / "cat" / "a.png", 1)
     save(tmp_path / "s" / "dog" / "a.png", 2)

@@ -164,7 +164,7 @@ def _norm_after(traced: fx.GraphModule, node: fx.Node) -> str | None:
     if len(node.users) != 1 or module_of(traced, node, (nn.Conv2d,)) is None:
         return None
     (user,) = node.users
-    return str(user.target) if module_of(traced, user, (nn.BatchNorm2d,)) is not None else None
+    return _lone_norm(traced, user)
 
 
 def _norm_before(traced: fx.GraphModule, node: fx.Node) -> str | None:
@@ -174,7 +174,15 @@ def _norm_before(traced: fx.GraphModule, node: fx.Node) -> str | None:
         source = source.args[0]
     if not isinstance(source, fx.Node) or len(source.users) != 1:
         return None
-    return str(source.target) if module_of(traced, source, (nn.BatchNorm2d,)) is not None else None
+    return _lone_norm(traced, source)
+
+
+def _lone_norm(traced: fx.GraphModule, node: fx.Node) -> str | None:
+    """The name of a BatchNorm that the network uses here and nowhere else."""
+    if module_of(traced, node, (nn.BatchNorm2d,)) is None:
+        return None
+    uses = [other for other in traced.graph.nodes if other.target == node.target]
+    return str(node.target) if uses == [node] else None
 
 
 def _is_relu(traced: fx.GraphModule, node: fx.Node) -> bool:

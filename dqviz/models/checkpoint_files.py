@@ -27,11 +27,14 @@ MAX_BYTES = 8 * 1024**3
 EXPECTED = "expected a safetensors file, or weights saved by torch.save(model.state_dict(), FILE)"
 
 _HARMLESS = re.compile(
-    r"torch\._utils\._rebuild_\w+|torch\.\w+Storage|torch\.storage\.\w+|torch\.Size|torch\.device"
+    r"torch\._utils\._rebuild_\w+|torch\.(storage\.)?\w+Storage|torch\.Size|torch\.device"
     r"|torch\.[a-z]+\d+|torch\._tensor\._rebuild_from_type_v2|torch\.nn\.parameter\.Parameter"
     r"|torch\.serialization\._get_layout|collections\.(OrderedDict|Counter)|_codecs\.encode"
     r"|(__builtin__|builtins)\.(set|dict|list|int|float|str|bytearray)"
 )
+_CALLS = ("REDUCE", "BUILD", "INST", "OBJ", "NEWOBJ", "NEWOBJ_EX")
+"""The instructions of a pickle that run what it names."""
+
 _MAX_HEADER_BYTES = 100_000_000
 _MAX_OPCODES = 2_000_000
 _PICKLES_IN_A_LEGACY_FILE = 5
@@ -88,6 +91,8 @@ def parse_checkpoint(data: bytes, *, name: str) -> Any:
         return parse_safetensors(data, name=name)
     if data.startswith(b"version https://git-lfs"):
         raise ModelError(f"{name} is a pointer of Git LFS, not the file; fetch it: git lfs pull")
+    if _is_pickle(data):  # of protocol 0 or 1: later ones begin with b"\x80"
+        raise _refusal(ValueError("its pickle's protocol is older than 2"), data, name)
     raise ModelError(f"{name} is not a checkpoint: it begins with {data[:12]!r}; {EXPECTED}")
 
 
@@ -143,53 +148,80 @@ def _parse_torch(data: bytes, pickled: bytes, name: str) -> Any:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of an unusual pickle protocol; it is refused anyway
             return torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        found = [*pickled_names(pickled), *re.findall(r"GLOBAL ([\w.]+)", str(error))]
-        named = list(dict.fromkeys(item for item in found if not _HARMLESS.fullmatch(item)))
-        if named:
-            more = f" and {len(named) - 5} more" if len(named) > 5 else ""
-            raise ModelError(
-                f"{name} holds code and was not run: besides tensors its pickle names "
-                f"{', '.join(named[:5])}{more}; {EXPECTED}"
-            ) from None
-        raise ModelError(
-            f"{name} is not a file of weights, or is damaged: {_torch_reason(error)}; {EXPECTED}"
-        ) from None
     except Exception as error:  # a damaged file can make torch.load raise nearly anything
-        raise ModelError(
-            f"{name} is truncated or damaged, or no file of weights: {_first_line(error)}"
-        ) from error
+        raise _refusal(error, pickled, name) from None
+
+
+def _refusal(error: Exception, pickled: bytes, name: str) -> ModelError:
+    """Why a pickle was not loaded: it holds code, might hold some, or is none of weights."""
+    found = [*pickled_names(pickled), *re.findall(r"GLOBAL ([\w.]+)", str(error))]
+    named = list(dict.fromkeys(item for item in found if not _HARMLESS.fullmatch(item)))
+    if named:
+        more = f" and {len(named) - 5} more" if len(named) > 5 else ""
+        return ModelError(
+            f"{name} holds code and was not run: besides tensors its pickle names "
+            f"{', '.join(named[:5])}{more}; {EXPECTED}"
+        )
+    reason = _first_line(error)
+    if isinstance(error, pickle.UnpicklingError):
+        reason = _torch_reason(error)
+        if any(opcode in _CALLS for opcode, _ in _instructions(pickled)):
+            return ModelError(
+                f"{name} is damaged, or holds what cannot be proved harmless, and was not run: "
+                f"{reason}; {EXPECTED}"
+            )
+    return ModelError(
+        f"{name} is truncated or damaged, or is not a file of weights: {reason}; {EXPECTED}"
+    )
+
+
+def _is_pickle(data: bytes) -> bool:
+    """Whether the data begins with a whole pickle of some instructions."""
+    return [opcode for opcode, _ in _instructions(data, pickles=1)][1:][-1:] == ["STOP"]
+
+
+def _instructions(
+    data: bytes, *, pickles: int = _PICKLES_IN_A_LEGACY_FILE
+) -> Iterator[tuple[str, Any]]:
+    """The instructions of the pickles at the start of `data`, until something is none.
+
+    Files of old PyTorch versions hold five pickles one after the other, and then raw numbers.
+    """
+    stream = io.BytesIO(data)
+    read = 0
+    try:
+        for _ in range(pickles):
+            for opcode, argument, _position in pickletools.genops(stream):
+                read += 1
+                if read > _MAX_OPCODES:
+                    return
+                yield opcode.name, argument
+    except Exception:  # not a pickle from here on: what was found stands
+        return
 
 
 def pickled_names(data: bytes) -> Iterator[str]:
     """Every `module.name` that the pickles at the start of `data` would import, found by reading.
 
-    Files of old PyTorch versions hold five pickles one after the other, and then raw numbers.
+    A number in Python's registry of extensions stands for a name too.
     """
-    stream = io.BytesIO(data)
     texts: list[str] = []
     memo: dict[Any, str] = {}
-    read = 0
-    try:
-        for _ in range(_PICKLES_IN_A_LEGACY_FILE):
-            for opcode, argument, _position in pickletools.genops(stream):
-                read += 1
-                if read > _MAX_OPCODES:
-                    return
-                if opcode.name in ("GLOBAL", "INST"):
-                    yield str(argument).replace(" ", ".")
-                elif opcode.name == "STACK_GLOBAL" and len(texts) >= 2:
-                    yield ".".join(texts[-2:])
-                elif opcode.name == "MEMOIZE":
-                    memo[len(memo)] = texts[-1] if texts else ""
-                elif opcode.name in ("PUT", "BINPUT", "LONG_BINPUT"):
-                    memo[argument] = texts[-1] if texts else ""
-                elif opcode.name in ("GET", "BINGET", "LONG_BINGET"):
-                    texts.append(memo.get(argument, ""))
-                elif isinstance(argument, str):
-                    texts.append(argument)
-    except Exception:  # not a pickle from here on: what was found stands
-        return
+    for opcode, argument in _instructions(data):
+        if opcode in ("GLOBAL", "INST"):
+            yield str(argument).replace(" ", ".")
+        elif opcode == "STACK_GLOBAL":
+            yield ".".join(texts[-2:])
+        elif opcode in ("EXT1", "EXT2", "EXT4"):
+            yield f"copyreg extension {argument}"
+        elif opcode == "MEMOIZE":
+            memo[len(memo)] = texts[-1] if texts else ""
+        elif opcode in ("PUT", "BINPUT", "LONG_BINPUT"):
+            memo[argument] = texts[-1] if texts else ""
+        elif opcode in ("GET", "BINGET", "LONG_BINGET"):
+            texts.append(memo.get(argument, ""))
+        elif isinstance(argument, str):
+            texts.append(argument)
 
 
 def _torch_reason(error: Exception) -> str:

@@ -62,7 +62,9 @@ def evil_files(path):
     touch = Touch(path)
     yield "zip", saved({"state_dict": STATE, "x": touch})
     yield "legacy", saved({"x": touch}, _use_new_zipfile_serialization=False)
-    for protocol in range(2, pickle.HIGHEST_PROTOCOL + 1):
+    yield "legacy 4", saved({"x": touch}, _use_new_zipfile_serialization=False, pickle_protocol=4)
+    yield "second", pickle.dumps(1, protocol=2) + pickle.dumps(touch, protocol=2)
+    for protocol in range(pickle.HIGHEST_PROTOCOL + 1):
         yield f"pickle {protocol}", pickle.dumps({"x": touch}, protocol=protocol)
 
 
@@ -79,6 +81,38 @@ def test_a_file_that_holds_code_is_refused_said_to_and_never_run(tmp_path, kind)
     assert not made.exists()
     pickle.loads(pickle.dumps(Touch(made)))  # it does make the folder where it is run
     assert made.exists()
+
+
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+def test_tensors_pickled_without_torch_save_hold_a_call_of_torch_load(protocol):
+    with pytest.raises(
+        ModelError, match=r"holds code.* torch\.storage\._load_from_bytes; expected"
+    ):
+        parse_checkpoint(pickle.dumps(STATE, protocol=protocol), name="file")
+
+
+def hidden(*, module, name):
+    """A pickle of protocol 4 that seems to name something harmless, and in truth another thing."""
+    texts = [b"\x8c" + bytes([len(t)]) + t for t in (module, name, b"collections", b"OrderedDict")]
+    return b"\x80\x04" + b"".join(texts) + b"00\x93)R."  # two POPs, STACK_GLOBAL, a call
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (hidden(module=b"os", name=b"getcwd"), "cannot be proved harmless, and was not run"),
+        (b"\x80\x02\x82\x07)R.", "holds code.* copyreg extension 7"),
+        (b"\x80\x04\x8c\x04time2\x93)R.", "holds code.* names time"),
+        (b"ctime\ntime\n)R.", r"holds code.* names time\.time"),
+        (pickle.dumps([1], protocol=0), "not a file of weights: its pickle's protocol is older"),
+    ],
+    ids=["hidden", "extension", "twice the same text", "protocol 0", "protocol 0 without code"],
+)
+def test_what_cannot_be_proved_harmless_is_said_to(data, said):
+    if b"\x82" not in data:  # no extension is registered here
+        pickle.loads(data)  # it is a pickle
+    with pytest.raises(ModelError, match=said):
+        parse_checkpoint(data, name="file")
 
 
 def test_a_pickle_named_safetensors_is_refused_too(tmp_path):
@@ -142,8 +176,8 @@ def other_zip():
         (struct.pack("<Q", 2) + b"{]", "not a safetensors file"),
         (zip_bomb(), "would expand to 8,388,608"),
         (other_zip(), "a zip archive without weights"),
-        (pickle.dumps([1], protocol=4), "not a file of weights, or is damaged"),
-        (pickle.dumps([1], protocol=2), "no file of weights"),
+        (pickle.dumps([1], protocol=4), "damaged, or is not a file of weights"),
+        (pickle.dumps([1], protocol=2), "not a file of weights"),
         (b"\x80\x02", "damaged"),
     ],
     ids=range(17),

@@ -101,6 +101,23 @@ def test_rfgsm_takes_half_at_random_and_half_along_the_gradient(
     assert torch.minimum(moves, (moves - 0.1).abs()).max() < 1e-6
 
 
+class Hill(nn.Module):
+    """Logits (N, 2) whose loss at class 1 grows with every pixel's distance from 1/2."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        height = (x - 0.5).square().flatten(1).sum(1)
+        return torch.stack([height, torch.zeros_like(height)], dim=1)
+
+
+def test_rfgsms_gradient_is_that_of_the_shifted_image() -> None:
+    # The loss pushes each pixel away from 1/2. The clean image lies above it, so its gradient is
+    # positive everywhere; the random half step throws about half of the pixels below.
+    images = torch.full((4, 3, 8, 8), 0.52)
+    moves = RFGSM(Hill(), eps=0.1)(images, torch.ones(4, dtype=torch.int64)) - images
+    assert 0.4 < (moves > 0).float().mean() < 0.6
+    torch.testing.assert_close(moves.abs(), torch.full_like(moves, 0.1))
+
+
 @pytest.mark.parametrize("norm", NORMS)
 def test_random_starts_fill_the_ball(norm: str, net: Classifier) -> None:
     grey = torch.full((400, 3, 2, 2), 0.5)

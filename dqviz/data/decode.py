@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
+import re
 import struct
+import warnings
 import zlib
+from collections.abc import Iterator
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +23,8 @@ MAX_PIXELS = 50_000_000
 MIN_SIDE = 4
 
 UNREADABLE = (OSError, ValueError, SyntaxError, EOFError, struct.error, zlib.error, MemoryError)
+_ADDRESS = re.compile(r" ?<[^<>]* at 0x[0-9a-fA-F]+>")
+
 BOMBS = (Image.DecompressionBombError, Image.DecompressionBombWarning)
 
 
@@ -41,7 +47,7 @@ def decode_image(data: bytes, *, size: int, where: str) -> npt.NDArray[np.uint8]
             f"{where}: the image takes {len(data):,} bytes; expected at most {MAX_FILE_BYTES:,}"
         )
     try:
-        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+        with _quiet(), Image.open(io.BytesIO(data), formats=FORMATS) as image:
             _check_size(image.size, where)
             _check_mode(image.mode, where)
             return _square(_rgb(image), size)
@@ -53,10 +59,19 @@ def decode_image(data: bytes, *, size: int, where: str) -> npt.NDArray[np.uint8]
     except DataError:
         raise
     except UNREADABLE as error:
+        reason = _ADDRESS.sub("", str(error)) or type(error).__name__
         raise DataError(
-            f"{where}: not a readable image ({error or type(error).__name__}); "
-            f"expected {', '.join(FORMATS)}"
+            f"{where}: not a readable image ({reason}); expected {', '.join(FORMATS)}"
         ) from error
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """No word of harmless oddities, such as damaged EXIF data; a decompression bomb is an error."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        yield
 
 
 def _check_size(size: tuple[int, int], where: str) -> None:

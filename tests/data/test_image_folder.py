@@ -128,7 +128,15 @@ def test_a_bad_file_is_named(tmp_path):
     bad = tmp_path / "dog" / "b.jpg"
     bad.write_bytes(b"\xff\xd8\xff nothing more")
     message = refusal(f"folder:{tmp_path}")
-    assert f"{bad} (row 2): not a readable image" in message
+    assert f"{bad} (row 2): not a readable image (cannot identify image file); " in message
+
+
+def test_damaged_exif_data_are_no_matter(tmp_path, recwarn):
+    tag_beyond_the_end = b"Exif\0\0II*\0\x08\0\0\0\x05\0\x0f\x01\x02\0" + 4 * b"\xff\xff\0\0"
+    save(tmp_path / "cat" / "a.jpg", 1, exif=tag_beyond_the_end)
+    save(tmp_path / "dog" / "a.png", 2)
+    assert len(load_data(DataSpec(name=f"folder:{tmp_path}"))) == 2
+    assert [str(warning.message) for warning in recwarn] == []
 
 
 def test_a_file_of_absurd_size_is_not_read(tmp_path, monkeypatch):

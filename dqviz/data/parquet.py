@@ -20,6 +20,12 @@ LABEL_COLUMN = "label"
 MAX_CLASSES = 100_000
 BATCH_ROWS = 1024
 
+MAX_ROWS = 10_000_000
+"""What a file may have: a label that is repeated takes no room in a file, but eight bytes here."""
+
+MAX_COLUMN_BYTES = 2 * 2**30
+"""What a column of a row group may take once it is decompressed."""
+
 
 class ParquetSource(Source):
     """A split held in one parquet file, or in several shards, one after the other."""
@@ -32,10 +38,13 @@ class ParquetSource(Source):
         `classes` are the names to use where they cover the labels.
 
         Raises:
-            DataError: for a file that is no parquet, lacks a column, is empty, or has bad labels.
+            DataError: for a file that is no parquet, lacks a column, is empty or has bad labels, or
+                would take too much memory once it is decompressed.
         """
         self.files = files
         self.columns = tuple(_image_column(file) for file in files)
+        for file, column in zip(files, self.columns, strict=True):
+            _check_sizes(file, column)
         shards = [_labels(file) for file in files]
         self.starts = np.cumsum([0, *(len(shard) for shard in shards)])
         labels = np.concatenate(shards)
@@ -59,7 +68,10 @@ class ParquetSource(Source):
             for place, row, data in zip(places, wanted, encoded, strict=True):
                 where = f"{file}, row {row}"
                 if data is None:
-                    raise DataError(f"{where}: column {column!r} holds no bytes; expected an image")
+                    raise DataError(
+                        f"{where}: column {column.partition('.')[0]!r} holds no bytes; "
+                        "expected an image"
+                    )
                 out[place] = decode_image(data, size=size, where=where)
                 done += 1
                 if done % BATCH_ROWS == 0 or done == len(rows):
@@ -75,24 +87,51 @@ def _open(file: Path) -> pq.ParquetFile:
 
 
 def _image_column(file: Path) -> str:
-    """The name of the column of images, which holds bytes or a struct with a field `bytes`."""
+    """The path of the column of images: `img`, or `img.bytes` where that is a struct."""
     with _open(file) as parquet:
         schema = parquet.schema_arrow
     for name in IMAGE_COLUMNS:
         if name not in schema.names:
             continue
-        kind = schema.field(name).type
+        kind, path = schema.field(name).type, name
         if pa.types.is_struct(kind) and kind.get_field_index("bytes") >= 0:
-            kind = kind.field("bytes").type
+            kind, path = kind.field("bytes").type, f"{name}.bytes"
         if not (pa.types.is_binary(kind) or pa.types.is_large_binary(kind)):
             raise DataError(
                 f"{file}: column {name!r} has type {kind}; "
                 "expected bytes, or a struct with a field 'bytes'"
             )
-        return name
+        return path
     raise DataError(
         f"{file} has the columns {', '.join(schema.names)}; expected a column 'img' or 'image'"
     )
+
+
+def _check_sizes(file: Path, column: str) -> None:
+    """Refuses a file that says itself that it would take too much memory, before it is read."""
+    with _open(file) as parquet:
+        metadata = parquet.metadata
+    if metadata.num_rows > MAX_ROWS:
+        raise DataError(f"{file} has {metadata.num_rows:,} rows; expected at most {MAX_ROWS:,}")
+    start = 0
+    for group in range(metadata.num_row_groups):
+        stop = start + metadata.row_group(group).num_rows
+        for name in (LABEL_COLUMN, column):
+            size = _column_bytes(metadata, group, name)
+            if size > MAX_COLUMN_BYTES:
+                raise DataError(
+                    f"{file}, rows {start} to {stop - 1}: a decompression bomb: column {name!r} "
+                    f"takes {size:,} bytes once it is decompressed; "
+                    f"expected at most {MAX_COLUMN_BYTES:,} in a row group"
+                )
+        start = stop
+
+
+def _column_bytes(metadata: pq.FileMetaData, group: int, path: str) -> int:
+    """The size of a column of a row group, decompressed, by the file's own word."""
+    chunks = metadata.row_group(group)
+    columns = [chunks.column(index) for index in range(chunks.num_columns)]
+    return sum(c.total_uncompressed_size for c in columns if c.path_in_schema == path)
 
 
 def _labels(file: Path) -> Rows:
@@ -149,10 +188,20 @@ def _encoded(file: Path, column: str, rows: Rows) -> Iterator[bytes | None]:
 def _from_group(
     parquet: pq.ParquetFile, file: Path, group: int, column: str, rows: Rows
 ) -> Iterator[bytes | None]:
+    """The encoded images of ascending rows of one row group, a few in memory at a time.
+
+    Rows that are equal may be held once in the file, so that no row is larger than the column, but
+    many together are.
+    """
+    largest = max(_column_bytes(parquet.metadata, group, column), 1)
+    count = min(max(MAX_COLUMN_BYTES // largest, 1), BATCH_ROWS)
+    start = 0
     try:
-        table = parquet.read_row_group(group, columns=[column])
+        for batch in parquet.iter_batches(count, row_groups=[group], columns=[column]):
+            first, last = np.searchsorted(rows, (start, start + len(batch)))
+            chosen = batch.column(0).take(pa.array(rows[first:last] - start))
+            for value in chosen.to_pylist():
+                yield value["bytes"] if isinstance(value, dict) else value
+            start += len(batch)
     except (pa.ArrowException, OSError) as error:
         raise DataError(f"{file}, row group {group} cannot be read: {error}") from error
-    for start in range(0, len(rows), BATCH_ROWS):
-        for value in table[column].take(pa.array(rows[start : start + BATCH_ROWS])).to_pylist():
-            yield value["bytes"] if isinstance(value, dict) else value

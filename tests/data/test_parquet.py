@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import struct
 import zlib
 
@@ -235,6 +236,60 @@ def test_unwanted_row_groups_are_not_read(tmp_path, monkeypatch):
     )
     data = load_data(DataSpec(name=name, n_samples=2))
     assert sorted(read) == sorted(data.indices.tolist())
+
+
+@pytest.fixture
+def never_read(monkeypatch):
+    """Opening a file for its metadata is all that is allowed."""
+
+    def fail(*_, **__):
+        pytest.fail("read, though its metadata said that it is too large")
+
+    for name in ("read", "read_row_group", "read_row_groups", "iter_batches"):
+        monkeypatch.setattr(pq.ParquetFile, name, fail)
+
+
+@pytest.mark.usefixtures("never_read")
+def test_a_decompression_bomb_is_refused_before_it_is_read(tmp_path, monkeypatch):
+    monkeypatch.setattr(parquet_module, "MAX_COLUMN_BYTES", 100_000)
+    images = [png(pictures(1)[0])] * 2 + [bytes(1_000_000)]
+    name = write(tmp_path / "a.parquet", images, [0, 1, 0], row_group_size=2)
+    assert (tmp_path / "a.parquet").stat().st_size < 100_000  # compressed it is small
+    message = refusal(name)
+    assert f"{tmp_path / 'a.parquet'}, rows 2 to 2: a decompression bomb" in message
+    assert re.search(r"'img\.bytes' takes 1,000,\d{3} bytes .* at most 100,000", message)
+
+
+@pytest.mark.usefixtures("never_read")
+def test_labels_without_end_are_refused_before_they_are_read(tmp_path, monkeypatch):
+    monkeypatch.setattr(parquet_module, "MAX_ROWS", 1000)
+    name = write(tmp_path / "a.parquet", [b"x"] * 1001, [0] * 1001)
+    assert f"{tmp_path / 'a.parquet'} has 1,001 rows; expected at most 1,000" in refusal(name)
+    monkeypatch.setattr(parquet_module, "MAX_ROWS", 10**6)
+    monkeypatch.setattr(parquet_module, "MAX_COLUMN_BYTES", 50)
+    assert "column 'label' takes" in refusal(name)
+
+
+def test_rows_that_are_held_once_are_read_a_few_at_a_time(tmp_path, monkeypatch):
+    picture = pictures(1)[0]
+    name = write(tmp_path / "a.parquet", [png(picture)] * 300, [0, 1] * 150)
+    limit = 10 * len(png(picture))
+    size = pq.read_metadata(tmp_path / "a.parquet").row_group(0).column(0).total_uncompressed_size
+    assert size < limit  # though 300 images take 30 times that
+    monkeypatch.setattr(parquet_module, "MAX_COLUMN_BYTES", limit)
+    counts = []
+    original = pq.ParquetFile.iter_batches
+    monkeypatch.setattr(
+        pq.ParquetFile,
+        "iter_batches",
+        lambda self, count, **more: counts.append(count) or original(self, count, **more),
+    )
+    data = load_data(DataSpec(name=name))
+    assert torch.equal(
+        data.images * 255, torch.from_numpy(picture).permute(2, 0, 1).expand(300, 3, 32, 32)
+    )
+    assert counts
+    assert max(counts) * len(png(picture)) <= limit
 
 
 def test_cifar10_in_parquet(shared_folder):

@@ -12,6 +12,7 @@ from dqviz import __version__
 
 from . import options as shared
 from .terminal import ProgressLine, message
+from .values import out_folder
 
 BAD_INPUT = 2
 INTERRUPTED = 130
@@ -150,7 +151,11 @@ def _add_experiment(parser: argparse.ArgumentParser) -> None:
 def _add_train(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("recipe", metavar="RECIPE.toml", help="what to train; see recipes/")
     parser.add_argument(
-        "--out", metavar="DIR", required=True, help="the folder for the weights and the card"
+        "--out",
+        metavar="DIR",
+        type=out_folder,
+        required=True,
+        help="the folder for the weights and the card",
     )
 
 

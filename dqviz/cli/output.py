@@ -13,19 +13,57 @@ import pandas as pd
 
 
 def check_writable(file: str) -> None:
-    """Refuses a file that cannot be written, before anything is computed.
+    """Refuses a file that cannot be written, by trying it, before anything is computed.
 
     Raises:
-        ValueError: if its folder does not exist or it is a folder itself.
+        ValueError: if its folder does not exist, it is a folder itself, or the trial fails.
     """
     path = Path(file)
-    if path.is_dir():
-        raise ValueError(f"--out: {file} is a folder, expected the name of a file")
-    folder = path.absolute().parent
-    if not folder.is_dir():
-        raise ValueError(f"--out: there is no folder {folder}")
-    if not os.access(path if path.exists() else folder, os.W_OK):
-        raise ValueError(f"--out: {file} cannot be written, permission is denied")
+    try:
+        if path.is_dir():
+            raise ValueError(f"--out: {file} is a folder, expected the name of a file")
+        folder = path.absolute().parent
+        if not folder.is_dir():
+            raise ValueError(f"--out: there is no folder {folder}")
+        if path.exists() and not os.access(path, os.W_OK):
+            raise ValueError(f"--out: {file} cannot be written, permission is denied")
+        _try(_partial(path))
+    except OSError as error:
+        raise ValueError(f"--out: {file} cannot be written: {error.strerror or error}") from error
+
+
+def check_folder(folder: str) -> None:
+    """Refuses a folder that cannot be written into, by trying it; what is made is removed again.
+
+    Raises:
+        ValueError: if it or a part of its path is a file, or cannot be made or written into.
+    """
+    path = Path(folder)
+    made: list[Path] = []
+    try:
+        missing = [part for part in (path, *path.parents) if not part.exists()]
+        in_the_way = path if not missing else missing[-1].parent
+        if not in_the_way.is_dir():
+            raise ValueError(f"--out: {in_the_way} is a file, expected a folder")
+        for part in reversed(missing):
+            part.mkdir()
+            made.append(part)
+        _try(_partial(path / "trial"))
+    except OSError as error:
+        raise ValueError(f"--out: {folder} cannot be written: {error.strerror or error}") from error
+    finally:
+        for part in reversed(made):
+            part.rmdir()
+
+
+def _try(path: Path) -> None:
+    path.touch()
+    path.unlink()
+
+
+def _partial(path: Path) -> Path:
+    """Where a file is written before it gets its name."""
+    return path.with_name(f".{path.name}.{os.getpid()}.partial")
 
 
 def write_rows(table: pd.DataFrame, file: str) -> None:
@@ -34,7 +72,7 @@ def write_rows(table: pd.DataFrame, file: str) -> None:
     The file is replaced in one step, so that an interruption leaves no half of one.
     """
     path = Path(file)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    partial = _partial(path)
     try:
         if path.suffix.lower() == ".csv":
             table.to_csv(partial, index=False)

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .output import check_folder
 from .terminal import ProgressLine
 
 if TYPE_CHECKING:
@@ -20,8 +21,7 @@ def train_recipe(options: argparse.Namespace, progress: ProgressLine) -> str:
     if not recipe.is_file():
         raise ValueError(f"there is no recipe {options.recipe}")
     folder = Path(options.out)
-    if folder.exists() and not folder.is_dir():
-        raise ValueError(f"--out: {options.out} is a file, expected a folder")
+    check_folder(options.out)
     from dqviz.defense import train
 
     try:

@@ -65,12 +65,26 @@ def out_file(text: str) -> str:
     """The name of a file to write, by its suffix.
 
     Raises:
-        argparse.ArgumentTypeError: for another suffix, named with those there are.
+        argparse.ArgumentTypeError: for another suffix, named with those there are, or a name that
+            no file can have.
     """
+    if "\0" in text:
+        raise argparse.ArgumentTypeError(f"no file can be called {text!r}")
     if Path(text).suffix.lower() not in SUFFIXES:
         raise argparse.ArgumentTypeError(
             f"the suffix of the file to write must be {', '.join(SUFFIXES)}; got {text!r}"
         )
+    return text
+
+
+def out_folder(text: str) -> str:
+    """The name of a folder to write into.
+
+    Raises:
+        argparse.ArgumentTypeError: for a name that no folder can have.
+    """
+    if not text.strip() or "\0" in text:
+        raise argparse.ArgumentTypeError(f"no folder can be called {text!r}")
     return text
 
 

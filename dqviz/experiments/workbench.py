@@ -76,6 +76,7 @@ class Workbench:
     def __init__(self) -> None:
         self._data: Memo[ImageData] = Memo(max_entries=8, max_bytes=DATA_BYTES, size=_data_bytes)
         self._networks: Memo[nn.Module] = Memo(max_entries=8)
+        self._sizes: Memo[int] = Memo(max_entries=64)
         self._histograms: Memo[dict[str, Histogram]] = Memo(max_entries=16)
         self._subjects: Memo[Subject] = Memo(max_entries=24)
         self._correct: Memo[torch.Tensor] = Memo(max_entries=256)
@@ -176,6 +177,8 @@ class Workbench:
     def _prepare(self, key: tuple[Craft, DataSpec | None, DataSpec], steps: Steps) -> Subject:
         craft_spec, calibration, data = key
         model, quant = craft_spec.model, craft_spec.quant
+        size = self.sized(data, model).image_size or 32
+        self._sizes.get((model, size), lambda: check_size(self.network(model), size))
         histograms, source = None, "none"
         if quant.act_bits != FULL_PRECISION:
             histograms, source = self._calibrate(model, calibration, data, steps)
@@ -218,6 +221,17 @@ def card_of(model: ModelSpec) -> cards.Card | None:
     if model.checkpoint is not None:
         return cards.card_beside(model.checkpoint)
     return cards.load_card(model.id) if model.id in cards.shipped_ids() else None
+
+
+def check_size(network: nn.Module, size: int) -> int:
+    """Refuses images too small for a network, which once quantized cannot say what it is.
+
+    Raises:
+        ModelError: naming the architecture and the size.
+    """
+    with torch.no_grad():
+        network(torch.zeros(1, 3, size, size))
+    return size
 
 
 def check_labels(network: nn.Module, data: ImageData) -> None:

@@ -77,7 +77,7 @@ def load_checkpoint(
         mean, std = held_mean, held_std
     mean, std = check_normalisation(mean, std, name=name)
     load_state(network, find_architecture(arch).adapt(tensors), classes=count, name=name)
-    return finish(network, mean=mean, std=std)
+    return finish(network, arch=arch, mean=mean, std=std)
 
 
 def _card_beside(path: str | os.PathLike[str]) -> cards.Card | None:
@@ -87,9 +87,12 @@ def _card_beside(path: str | os.PathLike[str]) -> cards.Card | None:
         raise ModelError(str(error)) from error
 
 
-def finish(network: nn.Module, *, mean: Sequence[float], std: Sequence[float]) -> Classifier:
+def finish(
+    network: nn.Module, *, arch: str, mean: Sequence[float], std: Sequence[float]
+) -> Classifier:
     """The network behind its normalisation, in eval mode, its parameters frozen."""
-    classifier = Classifier(network, mean=mean, std=std).eval()
+    made_for = find_architecture(arch).image_size
+    classifier = Classifier(network, mean=mean, std=std, arch=arch, made_for=made_for).eval()
     classifier.requires_grad_(False)
     return classifier
 

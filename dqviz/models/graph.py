@@ -15,6 +15,7 @@ from torch import fx, nn
 from torch.nn import functional as F
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from dqviz.models.normalize import explain_small_images
 from dqviz.models.operations import LAYERS as LAYERS
 from dqviz.models.operations import SOUND_MODULES, UnsupportedOperation, module_of, refuse_unsound
 
@@ -107,7 +108,11 @@ def layers(traced: fx.GraphModule, input_shape: tuple[int, int, int]) -> list[La
 def input_shapes(
     traced: fx.GraphModule, input_shape: tuple[int, int, int]
 ) -> dict[str, tuple[int, ...]]:
-    """The shape of one sample's input, without the batch dimension, for every leaf module."""
+    """The shape of one sample's input, without the batch dimension, for every leaf module.
+
+    Raises:
+        ModelError: if images of that shape are too small for the network's layers.
+    """
     shapes: dict[str, tuple[int, ...]] = {}
     handles = []
     for node in traced.graph.nodes:
@@ -120,6 +125,9 @@ def input_shapes(
     try:
         with torch.no_grad():
             traced(torch.zeros(1, *input_shape, device=_device(traced)))
+    except RuntimeError as error:
+        explain_small_images(error, input_shape)
+        raise
     finally:
         for handle in handles:
             handle.remove()

@@ -7,6 +7,8 @@ import difflib
 import hashlib
 
 from dqviz import cards
+from dqviz.data import streetdigits
+from dqviz.data.published import CLASSES
 from dqviz.models import published
 from dqviz.models.catalog import architectures, image_size, make_network
 from dqviz.models.checkpoint_files import parse_safetensors
@@ -22,13 +24,17 @@ from dqviz.models.errors import ModelError
 from dqviz.models.normalize import Classifier
 from dqviz.specs import ModelSpec
 
+KNOWN_CLASSES = {**CLASSES, "streetdigits": streetdigits.CLASSES}
+"""The names of the classes of the data sets that have a name of their own."""
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ModelInfo:
     """What is known of a network without loading it.
 
     `image_size` is the side in pixels of its images, `classes` the names in the order of the
-    logits. `shipped` networks come with the package; others are downloaded or read from a file.
+    logits; `named` is False where only their number is known and they are counted from 0.
+    `shipped` networks come with the package; others are downloaded or read from a file.
     """
 
     id: str
@@ -37,6 +43,7 @@ class ModelInfo:
     image_size: int
     classes: tuple[str, ...]
     shipped: bool
+    named: bool = True
 
 
 def list_models() -> tuple[ModelInfo, ...]:
@@ -107,7 +114,7 @@ def _load_shipped(id: str) -> Classifier:
     network = make_network(card.arch, len(card.classes))
     load_state(network, tensors, classes=len(card.classes), name=card.file)
     mean, std = check_normalisation(card.mean, card.std, name=card.file)
-    return finish(network, mean=mean, std=std)
+    return finish(network, arch=card.arch, mean=mean, std=std)
 
 
 def _card(id: str) -> cards.Card:
@@ -119,14 +126,27 @@ def _card(id: str) -> cards.Card:
 
 def _shipped_info(id: str) -> ModelInfo:
     card = _card(id)
+    classes, named = class_names(card.classes, card.dataset)
     return ModelInfo(
         id=id,
         arch=card.arch,
         dataset=card.dataset,
         image_size=card.image_size,
-        classes=card.classes,
+        classes=classes,
         shipped=True,
+        named=named,
     )
+
+
+def class_names(classes: tuple[str, ...], dataset: str) -> tuple[tuple[str, ...], bool]:
+    """A card's classes, by name where it only numbers those of a known data set; and if so named.
+
+    A network trained on files without names has a card that counts its classes from 0.
+    """
+    if classes != tuple(str(index) for index in range(len(classes))):
+        return classes, True
+    known = KNOWN_CLASSES.get(dataset, ())
+    return (known, True) if len(known) == len(classes) else (classes, False)
 
 
 def _published_pairs() -> list[tuple[str, str]]:
@@ -157,14 +177,18 @@ def _checkpoint_info(spec: ModelSpec, path: str) -> ModelInfo:
             f"{path}: say the architecture and the number of classes; got arch={spec.arch!r}, "
             f"classes={spec.classes!r}, and no card beside the file"
         )
-    named = card is not None and len(card.classes) == count and card.arch == arch
+    fits = card is not None and len(card.classes) == count and card.arch == arch
+    numbers = tuple(str(index) for index in range(count))
+    held, dataset = (card.classes, card.dataset) if card and fits else (numbers, "")
+    classes, named = class_names(held, dataset)
     return ModelInfo(
         id=spec.id,
         arch=arch,
         dataset=card.dataset if card else "",
-        image_size=card.image_size if card and named else image_size(arch),
-        classes=card.classes if card and named else tuple(str(index) for index in range(count)),
+        image_size=card.image_size if card and fits else image_size(arch),
+        classes=classes,
         shipped=False,
+        named=named,
     )
 
 

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 import torch
 from torch import nn
+
+from dqviz.models.errors import ModelError
+
+_TOO_SMALL = re.compile(r"[Oo]utput size is too small|[Kk]ernel size can't be greater than")
+"""What torch says where an activation is smaller than the window that should slide over it."""
 
 
 class Normalize(nn.Module):
@@ -37,14 +43,62 @@ class Normalize(nn.Module):
 
 
 class Classifier(nn.Module):
-    """Normalisation, then a network: images (N, C, H, W) in [0, 1] in, logits (N, classes) out."""
+    """Normalisation, then a network: images (N, C, H, W) in [0, 1] in, logits (N, classes) out.
 
-    def __init__(self, net: nn.Module, *, mean: Sequence[float], std: Sequence[float]) -> None:
+    `arch` is the architecture's name and `made_for` the side in pixels of its images, for messages.
+    """
+
+    def __init__(
+        self,
+        net: nn.Module,
+        *,
+        mean: Sequence[float],
+        std: Sequence[float],
+        arch: str = "the network",
+        made_for: int | None = None,
+    ) -> None:
         super().__init__()
         self.normalize = Normalize(mean, std)
         self.net = net
+        self.arch = arch
+        self.made_for = made_for
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        """Images (N, C, H, W) with pixels in [0, 1] in, logits (N, classes) out."""
-        logits: torch.Tensor = self.net(self.normalize(images))
+        """Images (N, C, H, W) with pixels in [0, 1] in, logits (N, classes) out.
+
+        Raises:
+            ModelError: if the images are too small for the network's layers.
+        """
+        try:
+            logits: torch.Tensor = self.net(self.normalize(images))
+        except RuntimeError as error:
+            explain_small_images(error, images.shape, arch=self.arch, made_for=self.made_for)
+            raise
         return logits
+
+
+def explain_small_images(
+    error: RuntimeError,
+    shape: Sequence[int],
+    *,
+    arch: str = "the network",
+    made_for: int | None = None,
+) -> None:
+    """Says in place of torch's error, if it is that one, that images are too small for a network.
+
+    Args:
+        error: what torch raised on images of this shape.
+        shape: ends in H, W.
+        arch: the architecture's name.
+        made_for: the side in pixels of the images that the architecture was made for.
+
+    Raises:
+        ModelError: if that is what the error means; else nothing happens.
+    """
+    if _TOO_SMALL.search(str(error)):
+        height, width = shape[-2:]
+        example = "" if made_for is None else f"; it was made for {made_for}x{made_for}"
+        raise ModelError(
+            f"{arch} takes no images of {height}x{width} pixels, they shrink to nothing inside it: "
+            f"ask for larger ones with image_size (on the command line --image-size){example}"
+        ) from error

@@ -98,7 +98,7 @@ def load_published(arch: str, name: str) -> Classifier:
     network = make_network(arch, classes)
     load_state(network, tensors, classes=classes, name=str(file))
     mean, std = normalisation(arch, weights)
-    return finish(network, mean=mean, std=std)
+    return finish(network, arch=arch, mean=mean, std=std)
 
 
 def folders() -> tuple[Path, Path]:

@@ -19,6 +19,7 @@ import torch
 from torch import nn
 
 from dqviz.models.graph import LAYERS, fold_batchnorm
+from dqviz.models.normalize import explain_small_images
 from dqviz.quantize.errors import QuantizeError
 
 _HALF_GRID = 8192
@@ -96,6 +97,7 @@ def collect_histograms(
 
     Raises:
         QuantizeError: if there are no images, or some layer's input is not finite.
+        ModelError: if the images are too small for the network.
     """
     if images.dim() != 4 or images.shape[0] == 0:
         raise QuantizeError(
@@ -114,7 +116,11 @@ def collect_histograms(
         network.get_submodule(name).register_forward_pre_hook(grid.record)
     with torch.no_grad():
         for batch in torch.split(images, batch_size):
-            network(batch)
+            try:
+                network(batch)
+            except RuntimeError as error:
+                explain_small_images(error, batch.shape)
+                raise
     return {name: grid.histogram(bins) for name, grid in grids.items()}
 
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
 import pytest
+from safetensors.torch import save_file
 
 from dqviz.cli.main import build_parser
+from dqviz.models import build
 
 MISSING = "/nowhere/at/all"
 BAD = {
@@ -60,6 +63,9 @@ BAD = {
         (".csv", "suffix"),
         (f"{MISSING}/rows.csv", "/nowhere/at"),
         ("{folder}/folder.csv", "is a folder"),
+        ("{folder}/text.pt/rows.csv", "no folder"),
+        (f"{{folder}}/{'n' * 240}.csv", "cannot be written: File name too long"),
+        ("a\0b.csv", r"no file can be called 'a\x00b.csv'"),
     ],
     "--controls": [("=all", "all")],
     "--details": [("=some", "some")],
@@ -147,6 +153,49 @@ def test_commands_that_make_no_sense(arguments, said, command):
     assert_one_line(command(*arguments), said)
 
 
+@pytest.fixture
+def nothing_is_computed(monkeypatch):
+    """A file that cannot be written is refused before any work, not after it."""
+
+    def fail(*_, **__):
+        pytest.fail("the work began although its result cannot be written")
+
+    for name in ("run.run", "run.resolve"):
+        monkeypatch.setattr(f"dqviz.experiments.{name}", fail)
+    monkeypatch.setattr("dqviz.defense.train", fail)
+    monkeypatch.setattr("dqviz.models.list_models", fail)
+
+
+@pytest.mark.usefixtures("nothing_is_computed")
+@pytest.mark.parametrize("name", [*KINDS, "models"])
+def test_a_file_that_cannot_be_written_is_refused_at_once(name, command, odd_files, monkeypatch):
+    def refuse(path):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("dqviz.cli.output._try", refuse)
+    file = f"{odd_files['folder']}/rows.csv"
+    assert_one_line(command(name, "--out", file), file, "cannot be written: Permission denied")
+
+
+@pytest.mark.usefixtures("nothing_is_computed")
+@pytest.mark.parametrize(
+    ("folder", "said"),
+    [
+        ("{text}", "is a file"),
+        ("{text}/runs", "text.pt is a file"),
+        ("{text}/deep/runs", "text.pt is a file"),
+        ("{folder}/" + "n" * 300, "cannot be written: File name too long"),
+        ("{folder}/new/" + "n" * 300, "cannot be written: File name too long"),
+        ("", "no folder can be called ''"),
+        ("a\0b", "no folder can be called"),
+    ],
+)
+def test_a_folder_that_cannot_be_written_is_refused_at_once(folder, said, command, odd_files):
+    before = sorted(Path(odd_files["folder"]).rglob("*"))
+    assert_one_line(command("train", __file__, "--out", folder.format(**odd_files)), said)
+    assert sorted(Path(odd_files["folder"]).rglob("*")) == before
+
+
 def test_images_that_nobody_named_are_not_guessed(command, network):
     assert_one_line(command("accuracy", *network), "--data", "tiny.safetensors")
     assert_one_line(command("lipschitz", *network, "--details"), "--data")
@@ -157,3 +206,19 @@ def test_images_that_nobody_named_are_not_guessed(command, network):
 def test_quantized_labels_and_networks_that_do_not_fit(command, network, images):
     assert_one_line(command("accuracy", *network, *images, "--classes=3"), "3")
     assert_one_line(command("amplify", *network, *images, "--n=1", "--controls"), "other_image")
+
+
+@pytest.fixture(scope="session")
+def deep_network(tmp_path_factory):
+    """The options that name a network of torchvision's, which shrinks its images a lot."""
+    file = tmp_path_factory.mktemp("deep") / "deep.safetensors"
+    save_file(build("squeezenet1_1", 4).state_dict(), file)
+    described = "--arch squeezenet1_1 --classes 4 --mean 0.5,0.5,0.5 --std 0.25,0.25,0.25"
+    return ["--checkpoint", str(file), *described.split()]
+
+
+@pytest.mark.parametrize("more", [[], ["--act-bits=4"], ["--weight-bits=4"]], ids=str)
+@pytest.mark.parametrize("name", KINDS)
+def test_images_too_small_for_the_network(name, more, command, deep_network, images):
+    answer = command(name, *deep_network, *images, "--image-size=8", *more)
+    assert_one_line(answer, "squeezenet1_1 takes no images of 8x8 pixels", "--image-size")

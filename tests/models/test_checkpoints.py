@@ -268,3 +268,14 @@ def test_a_written_card_and_its_weights_load_without_any_option(tmp_path):
     cards.write_card(card, tmp_path / "a-resnet20-b.json")
     network = load_checkpoint(tmp_path / "a-resnet20-b.safetensors")
     assert torch.equal(logits(network), EXPECTED)
+
+
+def test_images_too_small_for_an_architecture_are_refused_with_what_to_do(tmp_path):
+    file = save(tmp_path, build("squeezenet1_1", 3).state_dict())
+    network = load_checkpoint(file, arch="squeezenet1_1", classes=3, mean=MEAN, std=STD)
+    assert network(torch.zeros(1, 3, 32, 32)).shape == (1, 3)
+    said = r"squeezenet1_1 takes no images of 8x8 pixels.* image_size .*made for 224x224"
+    with pytest.raises(ModelError, match=said):
+        network(torch.zeros(1, 3, 8, 8))
+    with pytest.raises(RuntimeError, match="double"):  # torch's other errors stay what they are
+        network(torch.zeros(1, 3, 32, 32).double())

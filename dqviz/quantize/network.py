@@ -170,18 +170,26 @@ def _replace(network: fx.GraphModule, name: str, weight_bits: int, quantizer: Qu
 
 
 def _refuse_missed(network: fx.GraphModule) -> None:
-    """No matrix of weights may be left that is not a quantized layer's."""
+    """No matrix of weights may be left that is not a quantized layer's.
+
+    A vector in the shape of a channel dimension, such as ConvNeXt's layer scale (C, 1, 1), only
+    scales or shifts, as a BatchNorm does.
+    """
     missed = [
         f"{display_name(name)} ({type(module).__name__})"
         for name, module in network.named_modules()
         if not isinstance(module, QuantConv2d | QuantLinear)
-        and any(parameter.dim() >= 2 for parameter in module.parameters(recurse=False))
+        and any(_is_matrix(parameter) for parameter in module.parameters(recurse=False))
     ]
     if missed:
         raise QuantizeError(
             f"these hold weights that were not quantized: {', '.join(missed)}; only Conv2d and "
             "Linear layers that are called as modules can be"
         )
+
+
+def _is_matrix(parameter: nn.Parameter) -> bool:
+    return sum(length > 1 for length in parameter.shape) >= 2
 
 
 def _require_float32(model: nn.Module) -> None:

@@ -1,4 +1,4 @@
-"""The smallest member of every registered family: traced, listed, folded, one forward pass."""
+"""The smallest member of every registered family: traced, listed, folded, quantized, and run."""
 
 import pytest
 import torch
@@ -7,10 +7,24 @@ from torchvision import models
 
 from dqviz.models import Classifier, ModelError, UnsupportedOperation, build, catalog, vision
 from dqviz.models.graph import fold_batchnorm, layers, trace
+from dqviz.quantize import quantize_model
+from dqviz.specs import QuantSpec
 
 LAYERS = (nn.Conv2d, nn.Linear)
 SIDES = {"inception": 96}
 """Smaller images than the family was made for; 64 pixels where nothing else is said."""
+
+SHRINKING = {
+    "alexnet",
+    "convnext",
+    "densenet",
+    "googlenet",
+    "inception",
+    "squeezenet",
+    "vgg",
+    "vgg_bn",
+}
+"""The families that images of 8 pixels are too small for."""
 
 
 def size_of(name):
@@ -59,6 +73,27 @@ def settle(network, images):
     return network.eval()
 
 
+def check_small_images(family, network):
+    """They are taken, or refused with one clear message, whether the network is traced or not."""
+    if family not in SHRINKING:
+        assert network(torch.zeros(1, 3, 8, 8)).shape == (1, 7)
+        return
+    with pytest.raises(ModelError, match=rf"{SMALLEST[family]} takes no images of 8x8 pixels"):
+        network(torch.zeros(1, 3, 8, 8))
+    with pytest.raises(ModelError, match="the network takes no images of 8x8 pixels"):
+        layers(trace(network), (3, 8, 8))
+
+
+def check_quantized(network, images):
+    """With 4 bits the logits are finite, and not those of full precision."""
+    full = network(images)
+    bits = QuantSpec(weight_bits=4, act_bits=4)
+    quantized = quantize_model(network, bits, calibration=images)(images)
+    assert quantized.shape == full.shape
+    assert torch.isfinite(quantized).all()
+    assert not torch.allclose(quantized, full, rtol=1e-3, atol=1e-3 * float(full.abs().max()))
+
+
 def test_the_families_of_the_readme_are_all_here():
     assert set(SMALLEST) == {*vision.FAMILIES, "cifar_resnet", "cifar_plain", "wrn", "vgg_bn"}
 
@@ -70,7 +105,7 @@ def test_smallest_member(family):
     side = 32 if catalog.image_size(arch) == 32 else SIDES.get(family, 64)
     generator = torch.Generator().manual_seed(0)
     network = Classifier(
-        build(arch, 7, seed=1), mean=(0.5, 0.4, 0.3), std=(0.2, 0.25, 0.3)
+        build(arch, 7, seed=1), mean=(0.5, 0.4, 0.3), std=(0.2, 0.25, 0.3), arch=arch
     ).requires_grad_(False)
     has_norms = any(isinstance(module, nn.BatchNorm2d) for module in network.modules())
     listed = layers(trace(network), (3, side, side))
@@ -79,6 +114,7 @@ def test_smallest_member(family):
     assert [info.depth for info in listed] == list(range(len(every)))
     assert listed[0].input_shape == (3, side, side)
 
+    check_small_images(family, network.eval())
     images = torch.rand(4, 3, side, side, generator=generator, dtype=torch.float64)
     expected = settle(network.double(), images)(images)
     assert expected.shape == (4, 7)
@@ -92,6 +128,7 @@ def test_smallest_member(family):
         foldable = sum(info.norm_after is not None for info in listed)
         total = sum(isinstance(module, nn.BatchNorm2d) for module in network.modules())
         assert left == total - foldable
+    check_quantized(network.float(), images[:2].float())
 
 
 def test_every_classifier_of_torchvision_is_in_a_family_or_left_out():

@@ -248,6 +248,30 @@ def test_what_cannot_be_quantized_is_refused_by_name(net: nn.Module, name: str) 
         quantize_model(model, QuantSpec(weight_bits=4))
 
 
+class Scaled(nn.Module):
+    """A convolution and a scale a channel, as ConvNeXt has it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 4, 3)
+        self.scale = nn.Parameter(torch.full((4, 1, 1), 0.5))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return (self.conv(x) * self.scale).mean((2, 3))
+
+
+def test_a_scale_a_channel_is_no_matrix_of_weights(images: torch.Tensor) -> None:
+    net = Scaled()
+    plain = nn.Sequential(net.conv)
+    scaled, bare = (
+        quantize_model(
+            Classifier(n, mean=(0.5,) * 3, std=(0.25,) * 3).eval(), QuantSpec(weight_bits=4)
+        )
+        for n in (net, plain)
+    )
+    torch.testing.assert_close(scaled(images), bare(images).mean((2, 3)) * 0.5)
+
+
 def test_a_layer_that_was_missed_is_detected(small_net: Classifier, images: torch.Tensor) -> None:
     quantized = quantize_model(small_net, QuantSpec(act_bits=4), calibration=images)
     quantized.net._modules["5"] = nn.Conv2d(6, 5, 1)

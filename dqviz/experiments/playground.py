@@ -152,10 +152,9 @@ def difference_picture(clean: torch.Tensor, perturbed: torch.Tensor) -> np.ndarr
 
 
 def class_names(setting: Setting) -> tuple[str, ...]:
-    """The network's names of its classes; where those are numbers, the data's if as many."""
-    classes, known = model_info(setting.spec.model).classes, setting.data.classes
-    numbered = classes == tuple(str(index) for index in range(len(classes)))
-    return known if numbered and len(known) == len(classes) else classes
+    """The network's names of its classes; where it knows none, the data's if as many."""
+    info, known = model_info(setting.spec.model), setting.data.classes
+    return known if not info.named and len(known) == len(info.classes) else info.classes
 
 
 def _add_probabilities(

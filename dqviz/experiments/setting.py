@@ -129,13 +129,20 @@ def add_notes(found: Findings, setting: Setting) -> None:
         found.notes.append(
             f"The data set has only {asked} images in its {spec.data.split} split: all are used."
         )
-    classes = model_info(spec.model).classes
-    numbered = tuple(str(index) for index in range(len(classes)))
-    if classes not in (setting.data.classes, numbered):
+    info = model_info(spec.model)
+    if info.named and _differ(info.classes, setting.data):
         found.notes.append(
-            f"The network's classes ({_few(classes)}) are not those of the images "
+            f"The network's classes ({_few(info.classes)}) are not those of the images "
             f"({_few(setting.data.classes)}): accuracies mean little here."
         )
+
+
+def _differ(classes: tuple[str, ...], data: ImageData) -> bool:
+    """Whether classes are not those of the images; parquet files may hold numbers without names."""
+    numbers = tuple(str(index) for index in range(len(data.classes)))
+    if data.name.startswith("parquet:") and data.classes == numbers:
+        return len(classes) != len(numbers) and classes[: len(numbers)] != numbers
+    return classes != data.classes
 
 
 def _same_images(one: DataSpec, other: DataSpec) -> bool:

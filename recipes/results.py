@@ -17,6 +17,7 @@ import torch
 
 from dqviz.cards import load_card, shipped_ids
 from dqviz.data import load_data
+from dqviz.experiments.findings import proportion_rows
 from dqviz.experiments.run import run
 from dqviz.measure import accuracy, correctness, paired_difference
 from dqviz.models import load_model
@@ -57,9 +58,8 @@ def accuracies() -> pd.DataFrame:
             found = accuracy(quantized, data.images, data.labels)
             print(id, bits, found, flush=True)
             common = {"model": model, "weights": weights, "n_samples": len(data)}
-            common |= {"weight_bits": bits[0], "act_bits": bits[1], "metric": "clean_accuracy"}
-            parts = {"value": found.value, "low": found.low, "high": found.high}
-            rows += [{**common, "statistic": k, "value": v} for k, v in parts.items()]
+            common |= {"weight_bits": bits[0], "act_bits": bits[1]}
+            rows += [{**common, **r._asdict()} for r in proportion_rows("clean_accuracy", found)]
     return pd.DataFrame(rows)
 
 
@@ -204,6 +204,7 @@ def write_overview() -> None:
     folder = ROOT / "dqviz" / "results"
     folder.mkdir(exist_ok=True)
     table[table.metric.isin(kept)].to_parquet(folder / "overview.parquet", index=False)
+    samples = samples[samples.metric == "relative_distance"]
     samples.to_parquet(folder / "overview-samples.parquet", index=False)
 
 

@@ -32,7 +32,7 @@ class Claim:
     `kind` says whether the numbers support or contradict what Defensive Quantization's authors
     claim, leave it undecided, or merely inform where the authors claim nothing. It is a
     description of the rows in `basis` and no test of significance, except where the text names an
-    interval.
+    interval or a test.
     """
 
     text: str

@@ -6,11 +6,12 @@ By layer: `growth`, `quantized_against_full`, `dq_against_vanilla`, `attack_agai
 
 A sentence describes the rows it was computed from and turns round when they do. Where a clean
 accuracy has collapsed or rows are missing it says so and decides nothing. No sentence speaks of
-significance unless an interval was computed.
+significance unless an interval or a test was computed.
 """
 
 from __future__ import annotations
 
+from dqviz.charts.accuracy_claims import accuracy_difference
 from dqviz.charts.claim import Claim
 from dqviz.charts.distance_claims import (
     attack_against_controls,
@@ -18,12 +19,7 @@ from dqviz.charts.distance_claims import (
     growth,
     quantized_against_full,
 )
-from dqviz.charts.network_claims import (
-    accuracy_difference,
-    failure_predicted,
-    folded_norms,
-    margins,
-)
+from dqviz.charts.network_claims import failure_predicted, folded_norms, margins
 from dqviz.charts.quantizer_claims import flips_effect, quantizer_enlarges
 
 __all__ = [

@@ -79,11 +79,11 @@ class Comparison:
 def compare(
     one: Curve, other: Curve, *, metric: str, statistic: str, samples: pd.DataFrame | None
 ) -> Comparison:
-    """One curve over another; `samples` hold relative distances and serve no other metric."""
+    """One curve over another, image by image where `samples` hold the metric."""
     last = last_layer(one)
     return Comparison(
         ratio(value_at(one, last, statistic), value_at(other, last, statistic)),
-        paired_ratio(samples, one, other, last) if metric == DISTANCE else None,
+        paired_ratio(samples, one, other, last, metric),
         majority(one, other, statistic),
     )
 

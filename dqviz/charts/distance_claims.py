@@ -7,6 +7,7 @@ decided unless most layers agree with the last one.
 
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import pandas as pd
@@ -33,6 +34,26 @@ from dqviz.charts.comparison import DISTANCE, Comparison, compare, ratio, words
 from dqviz.charts.tidy import ATTACK_NAMES, Curve, bits_text
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class _Asked:
+    """What is compared: a metric's rows, by which statistic, and the numbers by image."""
+
+    rows: pd.DataFrame
+    metric: str
+    statistic: str
+    samples: pd.DataFrame | None = None
+
+    def compare(self, one: Curve, other: Curve) -> Comparison:
+        """One curve over another."""
+        return compare(
+            one, other, metric=self.metric, statistic=self.statistic, samples=self.samples
+        )
+
+    def what(self, found: Comparison) -> str:
+        """The metric in words; the statistic, where it is what was compared."""
+        return words(self.metric, self.statistic if found.paired is None else "")
+
+
 def growth(
     table: pd.DataFrame,
     *,
@@ -45,23 +66,25 @@ def growth(
     attacks = [c for c in curves if not c.is_control]
     if not attacks:
         return [missing(f"there are no rows of the {words(metric)}", rows)]
-    return [_growth(c, rows, metric, statistic) for c in attacks]
+    asked = _Asked(rows=rows, metric=metric, statistic=statistic)
+    return [_growth(asked, c) for c in attacks]
 
 
-def _growth(curve: Curve, rows: pd.DataFrame, metric: str, statistic: str) -> Claim:
+def _growth(asked: _Asked, curve: Curve) -> Claim:
+    rows = asked.rows
     refusal = collapsed([curve], rows)
     if refusal:
         return refusal
     first, last = curve.layers[0], last_layer(curve)
-    start, end = value_at(curve, first, statistic), value_at(curve, last, statistic)
+    start, end = (value_at(curve, layer, asked.statistic) for layer in (first, last))
     grown = ratio(end, start)
     if not math.isfinite(grown):
-        return missing(f"{named(curve)} has no {words(metric)} at {first} or {last}", rows)
+        return missing(f"{named(curve)} has no {words(asked.metric)} at {first} or {last}", rows)
     verb = "keeps" if abs(grown - 1) < EQUAL else ("grows to" if grown > 1 else "shrinks to")
     return Claim(
-        f"From the first layer ({first}) to the last ({last}) the {words(metric, statistic)} "
-        f"{verb} {times(grown)} its size, from {start:.3g} to {end:.3g} ({named(curve)}, "
-        f"{setting(curve, rows)}).",
+        f"From the first layer ({first}) to the last ({last}) the "
+        f"{words(asked.metric, asked.statistic)} {verb} {times(grown)} its size, from {start:.3g} "
+        f"to {end:.3g} ({named(curve)}, {setting(curve, rows)}).",
         by_ratio(grown, larger_supports=True),
         rows_of(rows, [curve]),
     )
@@ -77,7 +100,7 @@ def quantized_against_full(
 ) -> list[Claim]:
     """Whether quantization enlarges the distance at the last layer, one sentence a network.
 
-    `samples` are used with the relative distance only, which they hold.
+    Image by image where `samples` hold the metric.
     """
     rows, curves = read(table, metric, epsilon=epsilon)
     attacks = [c for c in curves if not c.is_control]
@@ -85,37 +108,31 @@ def quantized_against_full(
     quantized = [c for c in attacks if not c.is_full_precision]
     if not quantized:
         return [missing("nothing in the table is quantized", rows)]
+    asked = _Asked(rows=rows, metric=metric, statistic=statistic, samples=samples)
     claims = []
     for curve in quantized:
         partner = full.get((curve.network, curve.attack))
         if partner is None:
             claims.append(missing(f"{short_name(curve)} is not there at full precision", rows))
         else:
-            claims.append(_against_full(curve, partner, rows, metric, statistic, samples))
+            claims.append(_against_full(asked, quantized=curve, full=partner))
     return claims
 
 
-def _against_full(
-    curve: Curve,
-    full: Curve,
-    rows: pd.DataFrame,
-    metric: str,
-    statistic: str,
-    samples: pd.DataFrame | None,
-) -> Claim:
-    refusal = collapsed([curve, full], rows)
+def _against_full(asked: _Asked, *, quantized: Curve, full: Curve) -> Claim:
+    refusal = collapsed([quantized, full], asked.rows)
     if refusal:
         return refusal
-    found = compare(curve, full, metric=metric, statistic=statistic, samples=samples)
+    found = asked.compare(quantized, full)
+    name = short_name(quantized)
     if not found.is_known:
-        return missing(f"{short_name(curve)} has no {words(metric)} at the last layer", rows)
-    what = words(metric, statistic if found.paired is None else "")
+        return missing(f"{name} has no {words(asked.metric)} at the last layer", asked.rows)
     return Claim(
-        f"At {bits_text(curve.weight_bits, curve.act_bits)} the {what} at the last layer is "
-        f"{found.amount} that at full precision{found.verdict}; {found.layers} "
-        f"({short_name(curve)}, {setting(curve, rows)}).",
+        f"At {bits_text(quantized.weight_bits, quantized.act_bits)} the {asked.what(found)} at the "
+        f"last layer is {found.amount} that at full precision{found.verdict}; {found.layers} "
+        f"({name}, {setting(quantized, asked.rows)}).",
         found.kind(larger_supports=True),
-        rows_of(rows, [curve, full]),
+        rows_of(asked.rows, [quantized, full]),
     )
 
 
@@ -131,39 +148,34 @@ def dq_against_vanilla(
 ) -> list[Claim]:
     """Whether DQ's distance at the last layer is the smaller one, one sentence a bit-width.
 
-    Nothing is decided where a perturbation was crafted on another network. `samples` are used with
-    the relative distance only, which they hold.
+    Nothing is decided where a perturbation was crafted on another network. Image by image where
+    `samples` hold the metric.
     """
     rows, curves = read(table, metric, epsilon=epsilon)
     pairs = defended_pairs([c for c in curves if not c.is_control], dq=dq, vanilla=vanilla)
     if not pairs:
         there = ", ".join(sorted({family(c)[1] for c in curves})) or "neither"
         return [missing(f"{dq} and {vanilla} are not both there (found: {there})", rows)]
-    return [_against_vanilla(a, b, rows, metric, statistic, samples) for a, b in pairs]
+    asked = _Asked(rows=rows, metric=metric, statistic=statistic, samples=samples)
+    return [_against_vanilla(asked, defended=one, plain=other) for one, other in pairs]
 
 
-def _against_vanilla(
-    one: Curve,
-    other: Curve,
-    rows: pd.DataFrame,
-    metric: str,
-    statistic: str,
-    samples: pd.DataFrame | None,
-) -> Claim:
-    refusal = collapsed([one, other], rows)
+def _against_vanilla(asked: _Asked, *, defended: Curve, plain: Curve) -> Claim:
+    rows, both = asked.rows, [defended, plain]
+    refusal = collapsed(both, rows)
     if refusal:
         return refusal
-    found = compare(one, other, metric=metric, statistic=statistic, samples=samples)
+    found = asked.compare(defended, plain)
     if not found.is_known:
-        return missing(f"{named(one)} or {named(other)} has no {words(metric)} to compare", rows)
-    elsewhere = any(crafted_elsewhere(c, rows) for c in (one, other))
-    what = words(metric, statistic if found.paired is None else "")
+        names = f"{named(defended)} or {named(plain)}"
+        return missing(f"{names} has no {words(asked.metric)} to compare", rows)
+    elsewhere = any(crafted_elsewhere(curve, rows) for curve in both)
     return Claim(
-        f"At the last layer {short_name(one)}'s {what} is {found.amount} {short_name(other)}'s"
-        f"{_side(found)}; {found.layers} "
-        f"({bits_text(one.weight_bits, one.act_bits)}, {setting(one, rows)}).",
+        f"At the last layer {short_name(defended)}'s {asked.what(found)} is {found.amount} "
+        f"{short_name(plain)}'s{_side(found)}; {found.layers} "
+        f"({bits_text(defended.weight_bits, defended.act_bits)}, {setting(defended, rows)}).",
         "undecided" if elsewhere else found.kind(larger_supports=False),
-        rows_of(rows, [one, other]),
+        rows_of(rows, both),
     )
 
 
@@ -186,37 +198,33 @@ def attack_against_controls(
 ) -> list[Claim]:
     """How far the attack moves the last layer beside every control of the same length."""
     rows, curves = read(table, metric, epsilon=epsilon)
+    asked = _Asked(rows=rows, metric=metric, statistic=statistic, samples=samples)
     claims = []
     for curve in (c for c in curves if not c.is_control):
         controls = [c for c in curves if c.is_control and c.key == curve.key]
         if controls:
-            claims.append(_against_controls(curve, controls, rows, metric, statistic, samples))
+            claims.append(_against_controls(asked, attack=curve, controls=controls))
     return claims or [missing("the table holds no controls", rows)]
 
 
-def _against_controls(
-    curve: Curve,
-    controls: list[Curve],
-    rows: pd.DataFrame,
-    metric: str,
-    statistic: str,
-    samples: pd.DataFrame | None,
-) -> Claim:
-    refusal = collapsed([curve], rows)
+def _against_controls(asked: _Asked, *, attack: Curve, controls: list[Curve]) -> Claim:
+    rows = asked.rows
+    refusal = collapsed([attack], rows)
     if refusal:
         return refusal
-    last = last_layer(curve)
-    known = [c for c in controls if math.isfinite(value_at(c, last, statistic))]
+    last = last_layer(attack)
+    sizes = [(value_at(c, last, asked.statistic), c) for c in controls]
+    known = [(size, control) for size, control in sizes if math.isfinite(size)]
     if not known:
-        return missing(f"the controls of {named(curve)} have no value at {last}", rows)
-    strongest = max(known, key=lambda c: value_at(c, last, statistic))
-    found = compare(curve, strongest, metric=metric, statistic=statistic, samples=samples)
-    by = "" if metric == DISTANCE else f", by the {words(metric, statistic)}"
+        return missing(f"the controls of {named(attack)} have no value at {last}", rows)
+    _, strongest = max(known, key=lambda pair: pair[0])
+    found = asked.compare(attack, strongest)
+    by = "" if asked.metric == DISTANCE else f", by the {words(asked.metric, asked.statistic)}"
     return Claim(
         f"At the last layer the attack moves the activations {found.amount} as far as the "
         f"strongest of {len(known)} controls of the same length, "
         f"{ATTACK_NAMES[strongest.attack]}{found.verdict}{by} "
-        f"({named(curve)}, {setting(curve, rows)}).",
+        f"({named(attack)}, {setting(attack, rows)}).",
         "info",
-        rows_of(rows, [curve, *known]),
+        rows_of(rows, [attack, *[control for _, control in known]]),
     )

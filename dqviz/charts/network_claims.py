@@ -1,4 +1,4 @@
-"""Sentences about whole networks: norms, margins, accuracies, and predicting failure."""
+"""Sentences about whole networks: norms, margins, and predicting failure."""
 
 from __future__ import annotations
 
@@ -22,9 +22,7 @@ from dqviz.charts.claim import (
     times,
     value_at,
 )
-from dqviz.charts.tidy import ATTACK_NAMES, Curve, bits_text
-
-ACCURACIES = ("clean_accuracy", "robust_accuracy")
+from dqviz.charts.tidy import ATTACK_NAMES, Curve
 
 
 def folded_norms(table: pd.DataFrame, *, dq: str = "dq", vanilla: str = "vanilla") -> list[Claim]:
@@ -101,47 +99,6 @@ def margins(table: pd.DataFrame, *, dq: str = "dq", vanilla: str = "vanilla") ->
 def _unattacked(table: pd.DataFrame) -> pd.DataFrame:
     """The table without epsilons and attacks, which play no part for norms."""
     return table.assign(attack="", epsilon=math.nan)
-
-
-def accuracy_difference(
-    table: pd.DataFrame,
-    *,
-    epsilon: float | None = None,
-    metric: str = "clean_accuracy",
-    dq: str = "dq",
-    vanilla: str = "vanilla",
-) -> list[Claim]:
-    """DQ's accuracy beside vanilla's, decided only where the 95 % intervals do not overlap."""
-    rows, curves = read(table[table["layer"] == "network"], metric, epsilon=epsilon)
-    pairs = defended_pairs([c for c in curves if not c.is_control], dq=dq, vanilla=vanilla)
-    if not pairs:
-        return [missing(f"the {metric.replace('_', ' ')} of both is not there", rows)]
-    return [_difference(one, other, rows, metric) for one, other in pairs]
-
-
-def _difference(one: Curve, other: Curve, rows: pd.DataFrame, metric: str) -> Claim:
-    refusal = collapsed([one, other], rows)
-    if refusal:
-        return refusal
-    (value, low, high), (value2, low2, high2) = (
-        [100 * value_at(c, "network", s) for s in ("value", "low", "high")] for c in (one, other)
-    )
-    if not all(math.isfinite(v) for v in (value, low, high, value2, low2, high2)):
-        return missing(f"{named(one)} or {named(other)} has no interval", rows)
-    kind: Kind = "undecided"
-    said = "the intervals overlap, so this decides nothing"
-    if low > high2 or high < low2:
-        kind = "supports" if value > value2 else "contradicts"
-        said = "the intervals do not overlap"
-    what = "clean" if metric == "clean_accuracy" else setting(one, rows)
-    return Claim(
-        f"{short_name(one)} classifies {value:.1f} % correctly ({low:.1f} to {high:.1f}), "
-        f"{short_name(other)} {value2:.1f} % ({low2:.1f} to {high2:.1f}): "
-        f"{value - value2:+.1f} points, {said} "
-        f"({what}, {bits_text(one.weight_bits, one.act_bits)}; intervals of 95 %, not paired).",
-        kind,
-        rows_of(rows, [one, other]),
-    )
 
 
 def failure_predicted(table: pd.DataFrame, *, epsilon: float | None = None) -> list[Claim]:

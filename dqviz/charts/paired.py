@@ -1,7 +1,9 @@
-"""Two results compared image by image: the ratio of their distances, with its interval.
+"""Two results compared image by image: the ratio of distances, or which of two is right.
 
-The images are the same, so the comparison is made on each of them: the geometric mean of the
-ratios, and Student's interval of the mean of their logarithms at 95 %.
+The images are the same, so the comparison is made on each of them. Of distances, the geometric mean
+of the ratios, and Student's interval of the mean of their logarithms at 95 %. Of accuracies, the
+images on which one network alone is right, and the exact sign test (McNemar's) of whether the two
+kinds of them are equally frequent.
 """
 
 from __future__ import annotations
@@ -17,6 +19,9 @@ from dqviz.charts.tidy import Curve
 
 FEWEST = 8
 """From fewer images than these no interval is computed."""
+
+SIGNIFICANT = 0.05
+"""A p-value below this decides."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,26 +44,73 @@ class PairedRatio:
         return f"{times(self.value)} (95 % interval {low} to {high}, image by image)"
 
 
+@dataclasses.dataclass(frozen=True)
+class PairedAccuracy:
+    """On how many of `n` images both networks are right, or one of them alone."""
+
+    both: int
+    only_one: int
+    only_other: int
+    n: int
+
+    @property
+    def shares(self) -> tuple[float, float]:
+        """The two accuracies."""
+        return (self.both + self.only_one) / self.n, (self.both + self.only_other) / self.n
+
+    @property
+    def p(self) -> float:
+        """The exact sign test's two-sided p-value, of either network being alone right as often."""
+        unlike, fewer = self.only_one + self.only_other, min(self.only_one, self.only_other)
+        tail = sum(math.comb(unlike, k) for k in range(fewer + 1))
+        return float(min(1.0, 2 * tail / 2**unlike))
+
+    @property
+    def kind(self) -> Kind:
+        """What it says of the first network's being better: nothing unless p is below 0.05."""
+        if self.p >= SIGNIFICANT:
+            return "undecided"
+        return "supports" if self.only_one > self.only_other else "contradicts"
+
+
+def paired_accuracy(
+    samples: pd.DataFrame | None, one: Curve, other: Curve, metric: str
+) -> PairedAccuracy | None:
+    """Which of two networks is right on which images; None where they share none.
+
+    Args:
+        samples: as for `paired_ratio`, with the layer `network` and values 1 (right) and 0.
+        one, other: the networks.
+        metric: `clean_accuracy` or `robust_accuracy`.
+    """
+    pairs = _pairs(samples, one, other, layer="network", metric=metric)
+    if pairs.empty:
+        return None
+    right = [(a > 0, b > 0) for a, b in pairs.itertuples(index=False)]
+    both, only_one, only_other = (
+        right.count(kind) for kind in ((True, True), (True, False), (False, True))
+    )
+    return PairedAccuracy(both, only_one, only_other, len(right))
+
+
 def paired_ratio(
-    samples: pd.DataFrame | None, one: Curve, other: Curve, layer: str
+    samples: pd.DataFrame | None, one: Curve, other: Curve, layer: str, metric: str
 ) -> PairedRatio | None:
     """One curve's distance over another's at a layer, image by image.
 
     Args:
-        samples: columns `model, weights, weight_bits, act_bits, attack, layer, image, value`, of
-            one metric and one epsilon.
+        samples: columns `model, weights, weight_bits, act_bits, attack, layer, metric, image,
+            value`, of one epsilon.
         one: what is divided.
         other: by what.
         layer: where.
+        metric: which distance.
 
     Returns:
         None where fewer than `FEWEST` images have both distances. Images whose distance is zero or
         no number are left out, since they have no ratio.
     """
-    if samples is None or samples.empty:
-        return None
-    top, bottom = (_by_image(samples, curve, layer) for curve in (one, other))
-    pairs = pd.concat([top, bottom], axis=1, join="inner").dropna()
+    pairs = _pairs(samples, one, other, layer=layer, metric=metric)
     pairs = pairs[(pairs > 0).all(axis=1)]
     if len(pairs) < FEWEST:
         return None
@@ -82,7 +134,18 @@ def student(freedom: int) -> float:
     return z + math.fsum(term / freedom ** (k + 1) for k, term in enumerate(terms))
 
 
-def _by_image(samples: pd.DataFrame, curve: Curve, layer: str) -> pd.Series[float]:
+def _pairs(
+    samples: pd.DataFrame | None, one: Curve, other: Curve, *, layer: str, metric: str
+) -> pd.DataFrame:
+    """Two columns with the values of both curves, a row an image that both have."""
+    if samples is None or samples.empty:
+        return pd.DataFrame(columns=["one", "other"], dtype=float)
+    chosen = samples[(samples["layer"] == layer) & (samples["metric"] == metric)]
+    columns = {"one": _by_image(chosen, one), "other": _by_image(chosen, other)}
+    return pd.concat(columns, axis=1, join="inner").dropna()
+
+
+def _by_image(samples: pd.DataFrame, curve: Curve) -> pd.Series[float]:
     model, _, weights = curve.network.rpartition("/")
     wanted = {
         "model": model,
@@ -90,7 +153,6 @@ def _by_image(samples: pd.DataFrame, curve: Curve, layer: str) -> pd.Series[floa
         "weight_bits": curve.weight_bits,
         "act_bits": curve.act_bits,
         "attack": curve.attack,
-        "layer": layer,
     }
     chosen = samples
     for column, value in wanted.items():

@@ -17,6 +17,7 @@ from dqviz.measure import (
     profile_rows,
     wilson,
 )
+from dqviz.measure.rows import NETWORK
 from dqviz.specs import CONTROLS, FULL_PRECISION, ExperimentSpec
 
 from .findings import Findings, proportion_rows
@@ -46,7 +47,8 @@ def measure(spec: ExperimentSpec, bench: Workbench, steps: Steps) -> Findings:
         for name in names:
             measured = _remembered(setting, name, epsilon, adversarial, next(parts))
             found.add(measured.rows, attack=name, epsilon=epsilon)
-            found.samples.append({**measured.samples, "attack": name, "epsilon": epsilon})
+            at = {"attack": name, "epsilon": epsilon}
+            found.samples += [{**numbers, **at} for numbers in measured.samples]
             if measured.reason is not None and name == spec.attack.name:
                 found.notes.append(f"At {epsilon * 255:.4g}/255: {measured.reason}.")
     clean = next(row["value"] for row in found.rows if row["metric"] == "clean_accuracy")
@@ -76,7 +78,8 @@ def _remembered(
         prediction = failure_prediction(profile)
         rows = [row for row in rows if row.metric != SQNR]
         rows += accuracy_rows(setting, profile) + prediction.rows
-        return Measured(rows, _last_distances(profile), prediction.reason)
+        samples = [_last_distances(profile), *_correct_by_image(setting, profile)]
+        return Measured(rows, samples, prediction.reason)
 
     measured = bench.measured.get(key, compute)
     sqnr = bench.sqnr_rows.get(clean, lambda: _sqnr_rows(setting, steps))
@@ -88,6 +91,17 @@ def _last_distances(profile: Profile) -> dict[str, Any]:
     last = profile.layers[-2]
     distances = profile.values[last][DISTANCE].numpy()
     return {"layer": last, "metric": DISTANCE, "value": distances}
+
+
+def _correct_by_image(setting: Setting, profile: Profile) -> list[dict[str, Any]]:
+    """Whether every image is classified correctly, clean and perturbed: 1 or 0."""
+    labels = setting.data.labels
+    logits = {"clean_accuracy": profile.clean_logits, "robust_accuracy": profile.adversarial_logits}
+    right = {metric: found.argmax(dim=1) == labels for metric, found in logits.items()}
+    return [
+        {"layer": NETWORK, "metric": metric, "value": correct.float().numpy()}
+        for metric, correct in right.items()
+    ]
 
 
 def _sqnr_rows(setting: Setting, steps: Steps) -> list[Row]:

@@ -16,7 +16,7 @@ from torch import nn
 
 from dqviz import cards
 from dqviz.attacks import craft
-from dqviz.data import DataError, ImageData, count_images, load_data
+from dqviz.data import DataError, ImageData, load_data
 from dqviz.measure.accuracy import correctness
 from dqviz.measure.network_bounds import NetworkLipschitz
 from dqviz.measure.rows import Row
@@ -24,6 +24,7 @@ from dqviz.models import ModelError, model_info, resolve_model
 from dqviz.quantize import Histogram, collect_histograms, from_json, quantize_model
 from dqviz.specs import FULL_PRECISION, AttackSpec, Craft, DataSpec, ModelSpec
 
+from .image_counts import at_most_whole
 from .memo import Memo
 from .resolve import default_calibration, resolve_model_spec
 from .steps import Steps
@@ -34,10 +35,10 @@ SINGLE_BYTES = 64 * 1024**2
 
 
 class Measured(NamedTuple):
-    """What one perturbation gives: rows, a number an image, and why failure cannot be predicted."""
+    """What one perturbation gives: rows, numbers by image, and why failure cannot be predicted."""
 
     rows: list[Row]
-    samples: dict[str, Any]
+    samples: list[dict[str, Any]]
     reason: str | None
 
 
@@ -196,7 +197,7 @@ class Workbench:
             if card is not None and card.calibration:
                 return self._histograms.get(model, lambda: from_json(card.calibration)), "card"
             calibration = default_calibration(data)
-        spec = _at_most_all(self.sized(calibration, model))
+        spec = at_most_whole(self.sized(calibration, model))
 
         def collect() -> dict[str, Histogram]:
             steps.at(0.3, "calibrating the ranges")
@@ -206,14 +207,6 @@ class Workbench:
         count = len(self.data(spec, steps))
         source = f"{data_name(spec.name)} {spec.split} ({count})"
         return self._histograms.get((model, spec), collect), source
-
-
-def _at_most_all(spec: DataSpec) -> DataSpec:
-    """The same images, or the whole split where it has fewer than are asked for."""
-    asked = spec.n_samples
-    if asked is None or count_images(spec, enough=asked) >= asked:
-        return spec
-    return dataclasses.replace(spec, n_samples=None)
 
 
 def card_of(model: ModelSpec) -> cards.Card | None:

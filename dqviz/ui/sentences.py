@@ -13,9 +13,13 @@ from dqviz.ui.show import Maker
 _SAID: dict[str, list[Maker]] = {
     "Quantizer": [claims.quantizer_enlarges],
     "Flips": [claims.flips_effect],
-    "Failure": [claims.failure_predicted, claims.accuracy_difference],
+    "Failure": [claims.failure_predicted],
 }
 _COMPARED: list[Maker] = [claims.dq_against_vanilla, claims.quantized_against_full]
+_ACCURACIES: list[Maker] = [
+    partial(claims.accuracy_difference, metric=metric)
+    for metric in ("clean_accuracy", "robust_accuracy")
+]
 
 NO_FLIPS = "Buckets are flipped where activations are quantized: choose activation bits below 32."
 
@@ -26,7 +30,9 @@ def said(tab: str) -> list[Maker]:
 
 
 def compared(tab: str, *, metric: str, controls: bool) -> list[Maker]:
-    """What it says of results compared image by image, in the measure that the chart shows."""
+    """What it says of results compared image by image; of distances in the chart's measure."""
+    if tab == "Failure":
+        return _ACCURACIES
     if tab != "Growth":
         return []
     makers = [claims.attack_against_controls, *_COMPARED] if controls else _COMPARED

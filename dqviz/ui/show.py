@@ -29,7 +29,7 @@ STEADY = frozenset({"growth"})
 it is and the browser need not measure it anew."""
 MARGIN = {"l": 92, "r": 24, "t": 40, "b": 98}
 
-MOST_CLAIMS = 6
+MOST_CLAIMS = 8
 Maker = Callable[..., list[Claim]]
 """From rows to sentences."""
 KINDS = {

@@ -49,6 +49,26 @@ def test_distances_are_those_of_a_loop_by_hand(model, data):
     assert value(result.table, "robust_accuracy") == pytest.approx(float(correct))
 
 
+def test_the_samples_say_which_images_are_classified_correctly(model, data):
+    epsilon, data = 24 / 255, dataclasses.replace(data, n_samples=12)
+    result = run(spec("amplification", model, data, attack=AttackSpec(epsilons=(epsilon,))))
+    network, images = resolve_model(model), load_data(data)
+    versions = {
+        "clean_accuracy": images.images,
+        "robust_accuracy": FGSM(network, eps=epsilon)(images.images, images.labels),
+    }
+    found = {}
+    for metric, version in versions.items():
+        with torch.no_grad():
+            right = network(version).argmax(1) == images.labels
+        rows = result.samples[result.samples["metric"] == metric].sort_values("image")
+        assert rows["value"].tolist() == right.float().tolist()
+        assert set(rows["layer"]) == {"network"}
+        assert rows["value"].mean() == pytest.approx(value(result.table, metric))
+        found[metric] = right.tolist()
+    assert found["clean_accuracy"] != found["robust_accuracy"]
+
+
 def test_every_row_says_what_it_is_of(model, data):
     result = run(spec("amplification", model, data, quant=QuantSpec(weight_bits=8, act_bits=4)))
     table = result.table

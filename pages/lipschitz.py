@@ -4,8 +4,8 @@ import streamlit as st
 
 from dqviz import charts
 from dqviz.charts import claims
-from dqviz.ui import controls, jobs, requests, session, show
-from dqviz.ui.settings import Settings
+from dqviz.ui import controls, jobs, links, requests, session, show
+from dqviz.ui.settings import Settings, choice
 
 session.begin(__file__)
 st.title("Lipschitz constants", anchor=False)
@@ -26,7 +26,9 @@ def draw(settings: Settings) -> None:
         show.charts(view, picture, content=(settings.epsilon,))
     elif view.results:
         rows = view.table[view.table["metric"] == "singular_value"].sort_values("depth")
-        layer = st.selectbox("Layer", rows["layer"].unique(), key="layer", bind="query-params")
+        layers = tuple(rows["layer"].unique())
+        links.check({"layer": choice("layer", layers)})
+        layer = st.selectbox("Layer", layers, key="layer", bind="query-params")
         picture = {"spectrum": lambda: charts.singular_values(view.table, layer)}
         show.charts(view, picture, content=(layer,))
     show.notes(view, settings.epsilon)

@@ -22,7 +22,7 @@ with right:
 
 
 def draw(settings: Settings) -> None:
-    chosen = tuple(st.session_state.get("maps", ()))
+    chosen = playground.asked_layers(settings)
     asked = requests.playground(settings, sample=sample, layers=chosen, image=image)
     view = jobs.run(asked, view="playground")
     if not view.results:
@@ -40,19 +40,15 @@ def draw(settings: Settings) -> None:
         kind = "Class predicted for this image" if image else "True class of this image"
         st.caption(f"{kind}: {links.plain(playground.label(victim))}")
     show.chart("probabilities", view, lambda: charts.probabilities(view.table))
-    layers = playground.layers(view)
-    st.multiselect(
-        "Layers shown",
-        layers,
-        default=playground.spaced(layers),
-        max_selections=6,
-        key="maps",
-        bind="query-params",
-    )
-    if tuple(st.session_state["maps"]) != chosen:
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        playground.choose_layers(view, settings)
+        colours = controls.pick("Colours", playground.COLOURS, key="colours", labelled=True)
+    if playground.asked_layers(settings) != chosen:
         st.rerun()
-    if playground.pictures(view):
-        show.chart("noise", view, lambda: charts.noise_maps(playground.pictures(view)))
+    if maps := playground.pictures(view):
+        log = colours == playground.COLOURS[0]
+        noise = {"noise": lambda: charts.noise_maps(maps, log=log)}
+        show.charts(view, noise, content=(log,))
     show.notes(view, settings.epsilon)
 
 

@@ -24,7 +24,8 @@ from dqviz.charts.heatmap import bits_heatmap
 from dqviz.charts.lines import linear_gain, sqnr
 from dqviz.charts.lipschitz import gain_against_bound, layer_constants
 from dqviz.charts.network import network_bounds, singular_values
-from dqviz.charts.pictures import image_triplet, noise_maps
+from dqviz.charts.noise import noise_maps
+from dqviz.charts.pictures import image_triplet
 from dqviz.charts.probabilities import probabilities
 from dqviz.charts.quantizer import quantizer_view
 from dqviz.charts.tidy import epsilon_text, epsilons, grey_out

@@ -23,6 +23,7 @@ PAGE_NAMES = frozenset(
         "layer",
         "sample",
         "maps",
+        "colours",
         "for",
     )
 ) | {"embed", "embed_options"}

@@ -1,21 +1,32 @@
-"""What the Playground takes out of its results: names, layers, pictures, verdicts."""
+"""What the Playground takes out of its results: names, layers, pictures, and the choice of layers.
+
+Which layers the networks have is known once there is a result. Until then none is asked for by
+name: what a link or an earlier choice of networks names may not be there.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 import numpy as np
+import streamlit as st
 from numpy.typing import NDArray
 
 from dqviz.charts.tidy import bits_text, short_networks
 from dqviz.experiments import Result
 from dqviz.specs import FULL_PRECISION
+from dqviz.ui import links
 from dqviz.ui.requests import bit_pairs
-from dqviz.ui.settings import Settings
+from dqviz.ui.settings import Settings, choice
 from dqviz.ui.views import View, network_of
 
 PICTURE = "difference/"
 SHOWN_LAYERS = 4
+MOST_LAYERS = 6
+COLOURS = ("Logarithmic", "Linear")
+"""How the noise is coloured, the first unless another is chosen."""
+
+_KNOWN = "_layers"
 
 
 def name_of(result: Result) -> str:
@@ -74,6 +85,29 @@ def spaced(names: Sequence[str], count: int = SHOWN_LAYERS) -> tuple[str, ...]:
     maps = [name for name in names if name.rpartition(".")[2] not in ("linear", "fc", "head")]
     step = max(1, -(-len(maps) // count))
     return tuple(maps[::step][:count])
+
+
+def asked_layers(settings: Settings) -> tuple[str, ...]:
+    """The layers chosen, of those that the networks are known to have."""
+    networks, known = st.session_state.get(_KNOWN, ((), ()))
+    chosen = st.session_state.get("maps", ())
+    return tuple(name for name in chosen if name in known and networks == settings.networks)
+
+
+def choose_layers(view: View, settings: Settings) -> None:
+    """Draws the choice of layers, and notes what a link asks for in vain."""
+    names = layers(view)
+    if not (view.stale or view.partial):
+        links.check({"maps": choice("layers shown", names, most=MOST_LAYERS)})
+        st.session_state[_KNOWN] = (settings.networks, names)
+    st.multiselect(
+        "Layers shown",
+        names,
+        default=spaced(names),
+        max_selections=MOST_LAYERS,
+        key="maps",
+        bind="query-params",
+    )
 
 
 def pictures(view: View) -> dict[tuple[str, str], NDArray[np.float32]]:

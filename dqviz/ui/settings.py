@@ -74,18 +74,21 @@ def bits_text(bits: int) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class Parameter:
-    """One name in the address bar: what it sets, the values it takes, and how to say so."""
+    """One name in the address bar: what it sets, the values it takes, and how to say so.
+
+    It may stand there `most` times with different values.
+    """
 
     label: str
     allows: Callable[[str], bool]
     hint: str
-    repeats: bool = False
+    most: int = 1
 
 
-def choice(label: str, options: tuple[str, ...], *, repeats: bool = False) -> Parameter:
-    """A parameter that takes one of the given texts."""
+def choice(label: str, options: tuple[str, ...], *, most: int = 1) -> Parameter:
+    """A parameter that takes one of the given texts, or several."""
     hint = ", ".join(options) if len(options) <= 12 else f"{options[0]} ... {options[-1]}"
-    return Parameter(label=label, allows=options.__contains__, hint=hint, repeats=repeats)
+    return Parameter(label=label, allows=options.__contains__, hint=hint, most=most)
 
 
 SWITCH = ("true", "false")
@@ -104,7 +107,7 @@ def whole(label: str, low: int, high: int) -> Parameter:
 def sidebar_parameters(networks: tuple[str, ...], data: tuple[str, ...]) -> dict[str, Parameter]:
     """The sidebar's names in the address bar, given the networks and data sets to choose from."""
     return {
-        "net": choice("networks", networks, repeats=True),
+        "net": choice("networks", networks, most=MAX_NETWORKS),
         "data": choice("data", data),
         "n": choice("images", tuple(map(str, SAMPLES))),
         "wbits": choice("weight bits", tuple(map(str, WEIGHT_BITS))),
@@ -134,14 +137,23 @@ def ignored_values(
         if parameter is None:
             found.append(f"`{_harmless(name)}` (unknown)")
             continue
-        wrong = [value for value in values if not parameter.allows(value)]
-        if parameter.repeats:
-            wrong = [value for value in wrong if value]  # `net=` means that none is chosen
-        elif len(values) > 1:
-            wrong = values
-        reason = f"{parameter.label}: {parameter.hint}"
-        found += [f"`{name}={_harmless(value)}` ({reason})" for value in wrong]
+        found += [
+            f"`{name}={_harmless(value)}` ({why})" for value, why in _wrong(values, parameter)
+        ]
     return tuple(found)
+
+
+def _wrong(values: list[str], parameter: Parameter) -> list[tuple[str, str]]:
+    """Those of a parameter's values that cannot be had, and why."""
+    unknown = f"{parameter.label}: {parameter.hint}"
+    if parameter.most == 1:
+        wrong = values if len(values) > 1 or not parameter.allows(values[0]) else []
+        return [(value, unknown) for value in wrong]
+    known = [value for value in values if parameter.allows(value)]
+    # `net=` means that none is chosen
+    wrong = [value for value in values if value and value not in known]
+    surplus = f"{parameter.label}: at most {parameter.most}"
+    return [(v, unknown) for v in wrong] + [(v, surplus) for v in known[parameter.most :]]
 
 
 def _harmless(text: str) -> str:

@@ -1,8 +1,11 @@
 """Every page and every slider in a real browser, over an engine that computes nothing."""
 
+import base64
 import json
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from dqviz import __version__
 from tests.ui.fake_engine import BAD_DATA, SLOW
@@ -23,6 +26,9 @@ VIEWS = [
     ("lipschitz", "view=Singular+values", ["spectrum"]),
     ("lipschitz", "view=Measured+gain", ["gain"]),
 ]
+
+
+SLIDERS = ("eps", "abits", "wbits", "n", "steps")
 
 
 def curves(drawn):
@@ -202,12 +208,36 @@ def test_formula_data_and_file_are_a_click_away(tab):
     assert first.endswith(__version__)
 
 
-def test_an_uploaded_image_takes_the_place_of_the_data_sets(tab, tmp_path):
-    from PIL import Image
+def test_every_slider_changes_the_picture_in_the_dark_too(fake_server, open_tab):
+    tab = open_tab(fake_server, "dark").open("amplification", "attack=PGD&eps=1/255&abits=4")
+    drawn = tab.wait_for_chart("growth")
+    tab.page.get_by_text("More choices").click()
+    tab.page.wait_for_selector(".st-key-steps input[type=range]")
+    assert tab.page.locator("input[type=range]").count() == len(SLIDERS)
+    for key in SLIDERS:
+        tab.slide(key)
+        drawn = tab.wait_for_change("growth", drawn)
 
+
+def clean_picture(drawn):
+    """The mean colour of the first of the three images, RGB from 0 to 255."""
+    z = json.loads(drawn)[0][3]
+    pixels = np.frombuffer(base64.b64decode(z), np.uint8) if isinstance(z, str) else np.array(z)
+    return pixels.reshape(-1, 3).mean(axis=0).tolist()
+
+
+def test_an_uploaded_image_takes_the_place_of_the_data_sets(tab, tmp_path):
     Image.new("RGB", (40, 40), "teal").save(tmp_path / "teal.png")
-    tab.open("playground")
-    tab.wait_for_chart("image")
+    tab.open("playground", "sample=1")
+    before = tab.wait_for_chart("image")
+    shares = tab.wait_for_chart("probabilities")
+    assert clean_picture(before) != pytest.approx([0, 128, 128], abs=1)
+    assert "True class of this image: 1" in tab.text()
     tab.page.set_input_files(".st-key-image input[type=file]", tmp_path / "teal.png")
     tab.page.wait_for_selector("text=teal.png")
-    tab.settle()
+    assert clean_picture(tab.wait_for_change("image", before)) == pytest.approx(
+        [0, 128, 128], abs=1
+    )
+    assert tab.drawn("probabilities") != shares
+    assert "Class predicted for this image: 3" in tab.text()
+    assert "True class" not in tab.text()

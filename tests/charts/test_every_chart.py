@@ -54,9 +54,10 @@ CHARTS = {
     "singular values": lambda: charts.singular_values(LIPSCHITZ, "conv1"),
     "probabilities": lambda: charts.probabilities(playground_table()),
     "noise maps": lambda: charts.noise_maps(MAPS),
+    "noise maps, logarithmic": lambda: charts.noise_maps(MAPS, log=True),
     "images": lambda: charts.image_triplet(IMAGE, NOISE, IMAGE + NOISE),
 }
-NO_AXES = ("noise maps", "images")
+NO_AXES = ("noise maps", "noise maps, logarithmic", "images")
 
 
 @pytest.fixture(scope="module", params=CHARTS, ids=str)

@@ -128,6 +128,46 @@ def test_noise_maps_share_one_scale():
     assert chart.table["root_mean_square"].tolist() == pytest.approx([0.2, 0.8])
 
 
+def test_logarithmic_colours_show_early_layers_and_are_the_same_for_all():
+    early = np.full((4, 4), 0.02, np.float32)
+    maps = {(VANILLA, "a"): early, (VANILLA, "b"): 50 * early, (DQ, "a"): early}
+    maps[DQ, "b"] = np.array([[0, 0.5], [1, 1]], np.float32)
+    chart = charts.noise_maps(maps, log=True)
+    colours = chart.figure.layout.coloraxis
+    places = [(t.z - colours.cmin) / (colours.cmax - colours.cmin) for t in chart.figure.data]
+    assert {t.coloraxis for t in chart.figure.data} == {"coloraxis"}
+    assert np.array_equal(places[0], places[2])
+    assert places[1] == pytest.approx(np.ones((4, 4)))
+    for picture, drawn in zip(maps.values(), chart.figure.data, strict=True):
+        assert np.array_equal(drawn.customdata, picture), "values are shown as they are"
+        seen = picture > 0
+        assert 10 ** drawn.z[seen] == pytest.approx(picture[seen])
+    assert places[3][0, 0] == pytest.approx(0, abs=1e-6)
+    numbers = [float(text) for text in colours.colorbar.ticktext]
+    assert numbers == pytest.approx([10**place for place in colours.colorbar.tickvals])
+    assert "logarithmic" in colours.colorbar.title.text
+    assert "logarithmic" in chart.how_to_read
+
+
+def test_early_layers_are_not_black_where_later_ones_are_fifty_times_brighter():
+    generator = np.random.default_rng(0)
+    early = generator.uniform(0.01, 0.03, (32, 32)).astype(np.float32)
+    late = generator.uniform(0.5, 1.5, (8, 8)).astype(np.float32)
+    maps = {(VANILLA, "a"): early, (VANILLA, "b"): late}
+    for log, low, high in ((False, 0.0, 0.03), (True, 0.08, 0.4)):
+        chart = charts.noise_maps(maps, log=log)
+        colours = chart.figure.layout.coloraxis
+        place = (chart.figure.data[0].z - colours.cmin) / (colours.cmax - colours.cmin)
+        assert low <= np.median(place) <= high
+
+
+@pytest.mark.parametrize("value", [0.0, 0.3])
+def test_noise_without_any_difference_is_drawn(value):
+    chart = charts.noise_maps({(VANILLA, "a"): np.full((2, 2), value, np.float32)}, log=True)
+    assert chart.figure.layout.coloraxis.cmin < chart.figure.layout.coloraxis.cmax
+    assert chart.how_to_read
+
+
 def test_signed_noise_maps_are_symmetric_about_zero():
     chart = charts.noise_maps({(VANILLA, "a"): np.array([[-0.5, 0.2]], np.float32)})
     colours = chart.figure.layout.coloraxis

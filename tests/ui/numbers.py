@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+from PIL import Image
 
 from dqviz import __version__
 from dqviz.experiments.result import Result, make_samples, make_table
@@ -18,6 +19,9 @@ from dqviz.specs import CONTROLS, ExperimentSpec, to_json
 
 BLOCKS = [f"layer{stage}.{block}" for stage in (1, 2, 3) for block in (0, 1)]
 LAYERS = ["conv1", *[f"{b}.{c}" for b in BLOCKS for c in ("conv1", "conv2")], "linear"]
+PLAIN_LAYERS = [f"features.{place}" for place in range(len(LAYERS) - 1)] + ["linear"]
+"""The layers of plain20, so that there are networks whose layers have other names."""
+
 COLLAPSED_BELOW = 3
 SIZES = {"fgsm": 1.0, "rfgsm": 0.95, "bim": 1.1, "pgd": 1.2}
 CONTROL_SIZES = {"random_signs": 0.45, "gaussian": 0.4, "other_image": 0.7}
@@ -49,20 +53,24 @@ def result_of(spec: ExperimentSpec) -> Result:
     )
 
 
+def layers_of(spec: ExperimentSpec) -> list[str]:
+    """The made-up layers of a network."""
+    return PLAIN_LAYERS if "/plain20/" in f"/{spec.model.id}/" else LAYERS
+
+
 def by_image(spec: ExperimentSpec) -> Iterator[dict[str, Any]]:
-    """The made-up distances of ten images at the last layer."""
+    """The made-up distances of twenty images at the last layer, and who is right on which."""
     network = {name: common(spec)[name] for name in ("model", "weights", "weight_bits", "act_bits")}
+    right = {"clean_accuracy": 19, "robust_accuracy": 15 if spec.model.id.endswith("dq") else 5}
     for attack in (spec.attack.name, *(CONTROLS if spec.controls else ())):
         for epsilon in spec.attack.epsilons:
             distance = size(spec, attack, epsilon, len(LAYERS) - 1)
-            yield {
-                **network,
-                "attack": attack,
-                "epsilon": epsilon,
-                "layer": LAYERS[-1],
-                "metric": "relative_distance",
-                "value": distance * np.linspace(0.8, 1.2, 10),
-            }
+            place = {**network, "attack": attack, "epsilon": epsilon}
+            numbers = {"metric": "relative_distance", "layer": layers_of(spec)[-1]}
+            yield {**place, **numbers, "value": distance * np.linspace(0.8, 1.2, 20)}
+            for metric, count in right.items():
+                numbers = {"metric": metric, "layer": "network"}
+                yield {**place, **numbers, "value": (np.arange(20) < count).astype(float)}
 
 
 def common(spec: ExperimentSpec) -> dict[str, Any]:
@@ -114,7 +122,7 @@ def amplification_rows(spec: ExperimentSpec) -> Iterator[dict[str, Any]]:
 
 def profile(spec: ExperimentSpec, attack: str, epsilon: float) -> Iterator[dict[str, Any]]:
     """All rows of one perturbation."""
-    for depth, layer in enumerate([*LAYERS, "logits"]):
+    for depth, layer in enumerate([*layers_of(spec), "logits"]):
         distance = size(spec, attack, epsilon, depth)
         values = {
             "relative_distance": distance,
@@ -176,7 +184,7 @@ def accuracy_rows(spec: ExperimentSpec) -> Iterator[dict[str, Any]]:
 def lipschitz_rows(spec: ExperimentSpec) -> Iterator[dict[str, Any]]:
     """Constants by layer and for the network."""
     scale = 0.6 if spec.model.id.endswith("dq") else 1.0
-    for depth, layer in enumerate(LAYERS):
+    for depth, layer in enumerate(layers_of(spec)):
         sigma = scale * (1.5 + 0.2 * depth)
         bounds = {"operator_norm": 2.1 * sigma, "operator_norm_folded": (0.8 + 0.3 * depth) * scale}
         yield row_of(layer, depth, "sigma_matrix", "value", sigma)
@@ -205,10 +213,10 @@ def playground_rows(spec: ExperimentSpec) -> Iterator[dict[str, Any]]:
     """Distances by layer, and probabilities of the classes before and after."""
     epsilon = spec.attack.epsilons[0]
     place = {"attack": spec.attack.name, "epsilon": epsilon}
-    for depth, layer in enumerate([*LAYERS, "logits"]):
+    for depth, layer in enumerate([*layers_of(spec), "logits"]):
         distance = size(spec, spec.attack.name, epsilon, depth)
         yield place | row_of(layer, depth, "relative_distance", "value", distance)
-    label, shift = spec.sample % 10, min(0.9, size(spec, spec.attack.name, epsilon, 12))
+    label, shift = playground_label(spec), min(0.9, size(spec, spec.attack.name, epsilon, 12))
     for stage, kept in (("clean", 0.95), ("adversarial", 0.95 * (1 - shift))):
         shares = np.full(10, (1 - kept) / 20)
         shares[label] += kept
@@ -220,17 +228,30 @@ def playground_rows(spec: ExperimentSpec) -> Iterator[dict[str, Any]]:
             yield place | row | words | which
 
 
+def playground_image(spec: ExperimentSpec) -> np.ndarray:
+    """The image asked for, (3, 32, 32): the upload, or a pattern that says the sample."""
+    if spec.image is not None:
+        with Image.open(spec.image) as picture:
+            return np.asarray(picture.resize((32, 32)), np.float32).transpose(2, 0, 1) / 255
+    place = np.linspace(0, 1, 32, dtype=np.float32)
+    return np.stack([np.outer(place, np.roll(place, 5 * c + spec.sample)) for c in range(3)])
+
+
+def playground_label(spec: ExperimentSpec) -> int:
+    """The sample's class, or a class that says how bright the upload is: 3 from 0.3 to 0.4."""
+    return spec.sample % 10 if spec.image is None else int(9.99 * playground_image(spec).mean())
+
+
 def playground_arrays(spec: ExperimentSpec) -> dict[str, np.ndarray]:
     """The images, and a picture of the noise for each layer asked for."""
     generator = np.random.default_rng(spec.sample)
-    place = np.linspace(0, 1, 32, dtype=np.float32)
-    clean = np.stack([np.outer(place, np.roll(place, 5 * c + spec.sample)) for c in range(3)])
+    clean = playground_image(spec)
     epsilon = spec.attack.epsilons[0]
     signs = generator.choice(np.float32([-1, 1]), (3, 32, 32))
     adversarial = np.clip(clean + np.float32(epsilon) * signs, 0, 1)
     arrays = {"clean": clean, "perturbation": adversarial - clean, "adversarial": adversarial}
     for layer in spec.layers:
-        depth = LAYERS.index(layer)
+        depth = layers_of(spec).index(layer)
         side = 32 >> max(0, (depth - 1) // 4)
         noise = generator.random((side, side), dtype=np.float32)
         arrays[f"difference/{layer}"] = noise * size(spec, spec.attack.name, epsilon, depth)

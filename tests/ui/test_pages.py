@@ -13,7 +13,7 @@ from dqviz.specs import FULL_PRECISION
 from dqviz.ui import choices, requests, shipped, show
 from dqviz.ui.settings import EPSILONS, Settings
 from tests.ui.fake_engine import BAD_DATA, LOST, NETWORKS, SLOW
-from tests.ui.numbers import result_of
+from tests.ui.numbers import LAYERS, PLAIN_LAYERS, result_of
 
 VANILLA, DQ = "streetdigits/resnet20/vanilla", "streetdigits/resnet20/dq"
 VIEWS = [
@@ -390,3 +390,61 @@ def test_a_small_data_set_is_used_whole(open_page, engine, tmp_path):
         Image.new("RGB", (32, 32), (number, 0, 0)).save(folder / f"{number}.png")
     open_page("amplification", data="folder:mine")
     assert {spec.data.n_samples for spec in engine.asked if "mine" in spec.data.name} == {20}
+
+
+def test_accuracies_are_compared_on_the_same_images_clean_and_perturbed(open_page):
+    said = words(open_page("amplification", view="Failure"))
+    clean, perturbed = (said.partition(f"Of the {w} images ")[2] for w in ("clean", "perturbed"))
+    assert "95.0 % correctly and resnet20 vanilla 95.0 % (+0.0 points)" in clean
+    assert "no clear difference (exact sign test on the same images" in clean
+    assert "75.0 % correctly and resnet20 vanilla 25.0 % (+50.0 points)" in perturbed
+    assert "resnet20 dq alone is right on 10 of 20" in perturbed
+
+
+@pytest.mark.parametrize(
+    ("wrong", "shown"), [("nonsense", "conv1"), (["conv1", "linear"], "linear")]
+)
+def test_a_layer_that_a_link_asks_for_in_vain_is_named(open_page, wrong, shown):
+    app = open_page("lipschitz", view="Singular values", layer=wrong)
+    (warning,) = app.warning
+    assert "`layer=" in warning.value
+    assert titles(app) == [f"Singular values of {shown}"]
+    assert not app.exception
+    app = open_page("lipschitz", view="Singular values", layer="linear")
+    assert not app.warning
+    assert titles(app) == ["Singular values of linear"]
+
+
+@pytest.mark.parametrize(
+    ("maps", "kept", "named"),
+    [
+        (["linear"], ["linear"], ()),
+        (["conv1", "nonsense"], ["conv1"], ("`maps=nonsense` (layers shown: conv1 ... linear)",)),
+        (LAYERS[:8], LAYERS[:6], [f"`maps={x}` (layers shown: at most 6)" for x in LAYERS[6:8]]),
+    ],
+)
+def test_maps_that_a_link_asks_for_in_vain_are_named(open_page, engine, maps, kept, named):
+    app = open_page("playground", maps=maps)
+    assert app.session_state["maps"] == kept
+    assert engine.asked[-1].layers == tuple(kept)
+    assert [part for part in named if part not in words(app)] == []
+    assert bool(app.warning) == bool(named)
+    assert not app.exception
+    assert not app.error
+
+
+def test_layers_of_other_networks_are_not_asked_for(open_page, engine):
+    app = open_page("playground")
+    app.multiselect(key="maps").set_value(["layer1.0.conv1", "linear"]).run()
+    assert engine.asked[-1].layers == ("layer1.0.conv1", "linear")
+    app.multiselect(key="net").set_value(["cifar10/plain20/dq"]).run()
+    assert not app.exception
+    assert not app.error
+    assert set(engine.asked[-1].layers) <= set(PLAIN_LAYERS)
+    assert titles(app)[0] == "The image and its perturbation"
+
+
+def test_the_noise_has_logarithmic_colours_unless_linear_ones_are_chosen(open_page):
+    said = [words(open_page("playground", **query)) for query in ({}, {"colours": "Linear"})]
+    assert ["same logarithmic colours" in text for text in said] == [True, False]
+    assert "Ignored" not in said[1]

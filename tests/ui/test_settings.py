@@ -72,6 +72,13 @@ def test_a_choice_made_twice_is_named():
     assert "`abits=3`" in ignored_values(query, PARAMETERS, frozenset())[0]
 
 
+def test_more_networks_than_can_be_compared_are_named():
+    parameters = sidebar_parameters(tuple("abcdef"), ())
+    named = ignored_values({"net": list("abxcdef")}, parameters, frozenset())
+    assert named[0].startswith("`net=x`")
+    assert named[1:] == tuple(f"`net={name}` (networks: at most 4)" for name in "ef")
+
+
 def test_an_unknown_name_is_named_unless_a_page_reads_it():
     assert ignored(foo="1") == ("`foo` (unknown)",)
     assert ignored(others=frozenset({"view"}), view="x") == ()

@@ -8,6 +8,7 @@ from pathlib import Path
 from dqviz import cards
 from dqviz.data import DataError, fingerprint_data
 from dqviz.data.fingerprint import file_sha256
+from dqviz.models.aliases import canonical_id
 from dqviz.specs import Craft, DataSpec, ExperimentSpec, ModelSpec, QuantSpec
 
 CALIBRATION_IMAGES = 256
@@ -46,7 +47,7 @@ def resolve_data(spec: DataSpec) -> DataSpec:
 
 
 def resolve_model_spec(spec: ModelSpec) -> ModelSpec:
-    """The same network, with the fingerprint of its weights.
+    """The same network by its one id, with the fingerprint of its weights.
 
     A shipped network has the hash on its card, a checkpoint the hash of the file and of the card
     beside it, and torchvision's networks, whose weights never change under one name, their id.
@@ -59,7 +60,8 @@ def resolve_model_spec(spec: ModelSpec) -> ModelSpec:
         card = "" if beside is None else f"+{hash_text(cards.format_card(beside))}"
         return dataclasses.replace(spec, fingerprint=f"file:{file_sha256(path)}{card}")
     if spec.id.startswith("imagenet/"):
-        return dataclasses.replace(spec, fingerprint=f"torchvision:{spec.id}")
+        id = canonical_id(spec.id)
+        return dataclasses.replace(spec, id=id, fingerprint=f"torchvision:{id}")
     return dataclasses.replace(spec, fingerprint=f"card:{cards.load_card(spec.id).sha256}")
 
 

@@ -156,7 +156,7 @@ def _published_pairs() -> list[tuple[str, str]]:
 def _published_info(arch: str, name: str) -> ModelInfo:
     weights = published.find_weights(arch, name)
     return ModelInfo(
-        id=f"{published.DATASET}/{arch}/{name}",
+        id=f"{published.DATASET}/{arch}/{weights.name}",
         arch=arch,
         dataset=published.DATASET,
         image_size=published.evaluated_size(weights),

@@ -22,6 +22,7 @@ import torch
 from torchvision import models
 
 from dqviz.data import data_folder
+from dqviz.models.aliases import weights_name
 from dqviz.models.catalog import find_architecture, make_network
 from dqviz.models.checkpoint_files import parse_checkpoint, read_bytes
 from dqviz.models.checkpoints import finish, load_state, unwrap
@@ -44,13 +45,14 @@ def published_names(arch: str) -> tuple[str, ...]:
 
 
 def find_weights(arch: str, name: str) -> Any:
-    """torchvision's entry for published weights.
+    """torchvision's entry for published weights; DEFAULT is its name for the best ones.
 
     Raises:
         ModelError: if the architecture is unknown or refused, or has no weights of that name.
     """
     find_architecture(arch)
     names = published_names(arch)
+    name = weights_name(arch, name)
     if name not in names:
         raise ModelError(
             f"no weights {name!r} are published for {arch!r}; "

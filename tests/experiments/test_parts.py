@@ -175,6 +175,18 @@ def test_published_weights_are_named_by_their_id():
     assert "IMAGENET1K_V1" in resolve(spec).model.fingerprint
 
 
+def test_one_network_has_one_key_whatever_it_is_called():
+    by_name, by_alias, other = (
+        ExperimentSpec(kind="lipschitz", model=ModelSpec(id=f"imagenet/resnet50/{name}"))
+        for name in ("IMAGENET1K_V2", "DEFAULT", "IMAGENET1K_V1")
+    )
+    assert resolve(by_alias) == resolve(by_name)
+    assert spec_key(resolve(by_alias)) != spec_key(resolve(other))
+    craft = Craft(model=by_alias.model, quant=QuantSpec())
+    crafted = resolve(dataclasses.replace(by_name, crafted_on=craft)).crafted_on
+    assert crafted.model == resolve(by_name).model
+
+
 def test_networks_that_do_not_exist_are_named(tmp_path):
     for model in (
         ModelSpec(id="no/such/network"),

@@ -10,8 +10,10 @@ import pytest
 import torch
 from torchvision import models
 
-from dqviz.models import ModelError, list_models, load_model, published
+from dqviz.models import ModelError, list_models, load_model, model_info, published
+from dqviz.models.aliases import canonical_id
 from dqviz.models.operations import UnsupportedOperation
+from dqviz.specs import ModelSpec
 
 NAME = "imagenet/squeezenet1_1/IMAGENET1K_V1"
 
@@ -163,7 +165,8 @@ def test_inception_has_the_same_transform_inside():
     ("id", "said"),
     [
         ("imagenet/resnet50/V3", "there are: IMAGENET1K_V1, IMAGENET1K_V2"),
-        ("imagenet/resnet18/DEFAULT", "there are: IMAGENET1K_V1"),
+        ("imagenet/resnet18/default", "there are: IMAGENET1K_V1"),
+        ("imagenet/resnet20/DEFAULT", "none are, for this architecture"),
         ("imagenet/vgg16/IMAGENET1K_FEATURES", "there are: IMAGENET1K_V1"),
         ("imagenet/resnet20/IMAGENET1K_V1", "none are, for this architecture"),
         ("imagenet/resnt18/IMAGENET1K_V1", "close to it: resnet18"),
@@ -173,6 +176,25 @@ def test_inception_has_the_same_transform_inside():
 def test_weights_that_do_not_exist(id, said):
     with pytest.raises(ModelError, match=said):
         load_model(id)
+
+
+def test_the_alias_stands_for_what_torchvision_says():
+    listed = {info.arch for info in list_models() if not info.shipped}
+    assert len(listed) > 60
+    for arch in listed:
+        canonical = models.get_model_weights(arch)["DEFAULT"].name
+        assert canonical_id(f"imagenet/{arch}/DEFAULT") == f"imagenet/{arch}/{canonical}"
+        assert model_info(ModelSpec(id=f"imagenet/{arch}/DEFAULT")).id.endswith(canonical)
+    for other in (NAME, "imagenet/resnet50/IMAGENET1K_V1", "cifar10/resnet20/DEFAULT"):
+        assert canonical_id(other) == other
+
+
+def test_the_alias_loads_the_same_network(data_folder, monkeypatch):
+    network = random_network("squeezenet1_1")
+    publish(network.state_dict(), data_folder / "checkpoints", monkeypatch)
+    loaded = load_model("imagenet/squeezenet1_1/DEFAULT")
+    with torch.no_grad():
+        torch.testing.assert_close(loaded(images()), network(normalised(images())))
 
 
 def test_a_published_transformer_is_refused_before_any_download():

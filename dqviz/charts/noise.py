@@ -23,7 +23,9 @@ DECADES = 3.0
 """Logarithmic colours reach this many powers of ten down from the largest value, at most."""
 
 DARKEST = 0.01
-"""The share of all places that are at the dark end of logarithmic colours, or beyond."""
+ROOM = 3.0
+"""The dark end of logarithmic colours lies this many times below the noise that all places but the
+share `DARKEST` exceed: sign attacks change all pixels alike, and those shall not be black."""
 
 
 class _Colours(NamedTuple):
@@ -64,7 +66,7 @@ def _colours(maps: Mapping[tuple[str, str], Map], *, log: bool) -> _Colours:
     positive = every[every > 0]
     if not log or not positive.size:
         return _Colours(0.0, top, log=False)
-    low = max(float(np.nanquantile(positive, DARKEST)), top / 10**DECADES)
+    low = max(float(np.nanquantile(positive, DARKEST)) / ROOM, top / 10**DECADES)
     return _Colours(min(low, top / 10), top, log=True)
 
 
@@ -150,6 +152,7 @@ def _row_title(y: list[float], text: str) -> dict[str, Any]:
         "xshift": -8,
         "y": sum(y) / 2,
         "xanchor": "right",
+        "yanchor": "middle",
         "textangle": -90,
         "showarrow": False,
         "font": {"size": 13},

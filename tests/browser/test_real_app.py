@@ -42,7 +42,7 @@ def test_the_first_page_goes_from_the_shipped_result_to_live_numbers(fresh, open
 
 SHOTS = [
     ("overview", "", "", ["growth"], 1100),
-    ("playground", "playground", "eps=2/255", ["image", "probabilities", "noise"], 2100),
+    ("playground", "playground", "eps=2/255", ["image", "probabilities", "noise"], 2560),
     ("amplification", "amplification", "abits=3", ["growth"], 1100),
     ("quantizer", "amplification", "view=Quantizer", ["quantizer"], 1100),
     ("lipschitz", "lipschitz", "", ["constants", "batchnorm"], 1100),

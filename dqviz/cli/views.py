@@ -24,9 +24,8 @@ LIPSCHITZ = {
     "folded from": ("operator_norm_folded", "lower"),
     "to ": ("operator_norm_folded", "upper"),
     "deviation": ("orthogonality_deviation", "value"),
-    "measured gain": ("measured_gain", "median"),
-    "largest": ("measured_gain", "max"),
 }
+GAINS = {"measured gain": ("measured_gain", "median"), "largest": ("measured_gain", "max")}
 Columns = dict[str, tuple[str, str]]
 
 
@@ -62,17 +61,19 @@ def amplification_view(result: Result) -> str:
 
 
 def lipschitz_view(result: Result) -> str:
-    """The constants layer by layer, then those of the network."""
+    """The constants layer by layer, the gains at every epsilon, then what the network has."""
     network = result.table[result.table["layer"] == "network"]
     lines = [
         f"{row['metric']} {row['statistic']}: {row['value']:.4g}"
         for row in network.to_dict(orient="records")
     ]
-    return "\n\n".join(
-        part
-        for part in (heading(result), by_layer(result.table, LIPSCHITZ), "\n".join(lines))
-        if part
-    )
+    gains = result.table[result.table["metric"] == "measured_gain"]
+    by_epsilon = [
+        f"measured gains by layer, {attack} at {epsilon * 255:.4g}/255\n{by_layer(rows, GAINS)}"
+        for (attack, epsilon), rows in gains.groupby(["attack", "epsilon"], sort=False)
+    ]
+    parts = [heading(result), by_layer(result.table, LIPSCHITZ), *by_epsilon, "\n".join(lines)]
+    return "\n\n".join(part for part in parts if part)
 
 
 def accuracy_view(result: Result) -> str:

@@ -135,6 +135,21 @@ def test_details_of_lipschitz_constants_need_images(command, network, images):
     assert "margin_over_lipschitz median" in out
 
 
+def test_gains_are_shown_at_every_epsilon(command, network, images, tmp_path):
+    options = ["--details", "--eps", "0.5/255,8/255"]
+    status, out, _ = command("lipschitz", *network, *images, *options)
+    assert status == 0
+    assert command("lipschitz", *network, *images, *options, "--out", tmp_path / "a.csv")[0] == 0
+    table = pd.read_csv(tmp_path / "a.csv")
+    gains = table[(table["metric"] == "measured_gain") & (table["layer"] == "conv1")]
+    for epsilon, shown in ((0.5 / 255, "0.5/255"), (8 / 255, "8/255")):
+        block = next(part for part in out.split("\n\n") if f"fgsm at {shown}\n" in part)
+        line = next(line for line in block.splitlines() if line.startswith("conv1 "))
+        rows = gains[(gains["epsilon"] - epsilon).abs() < 1e-9]
+        numbers = [rows[rows["statistic"] == s]["value"].item() for s in ("median", "max")]
+        assert line.split()[1:] == [f"{number:.4g}" for number in numbers]
+
+
 def test_listings(command, tmp_path):
     status, out, err = command("models")
     assert (status, err) == (0, "")

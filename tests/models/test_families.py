@@ -98,6 +98,7 @@ def test_the_families_of_the_readme_are_all_here():
     assert set(SMALLEST) == {*vision.FAMILIES, "cifar_resnet", "cifar_plain", "wrn", "vgg_bn"}
 
 
+@pytest.mark.timeout(900)  # double precision takes a minute, and several on a busy machine
 @pytest.mark.parametrize("family", SMALLEST)
 @pytest.mark.usefixtures("quick_constructors")
 def test_smallest_member(family):

@@ -69,8 +69,9 @@ def lipschitz_view(result: Result) -> str:
     ]
     gains = result.table[result.table["metric"] == "measured_gain"]
     by_epsilon = [
-        f"measured gains by layer, {attack} at {epsilon * 255:.4g}/255\n{by_layer(rows, GAINS)}"
-        for (attack, epsilon), rows in gains.groupby(["attack", "epsilon"], sort=False)
+        f"measured gains by layer, {rows['attack'].iloc[0]} at "
+        f"{float(rows['epsilon'].iloc[0]) * 255:.4g}/255\n{by_layer(rows, GAINS)}"
+        for _, rows in gains.groupby(["attack", "epsilon"], sort=False)
     ]
     parts = [heading(result), by_layer(result.table, LIPSCHITZ), *by_epsilon, "\n".join(lines)]
     return "\n\n".join(part for part in parts if part)

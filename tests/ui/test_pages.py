@@ -9,11 +9,10 @@ from PIL import Image
 
 from dqviz import __version__
 from dqviz.charts import distance_by_layer
-from dqviz.specs import FULL_PRECISION
 from dqviz.ui import choices, requests, shipped, show
 from dqviz.ui.settings import EPSILONS, Settings
 from tests.ui.fake_engine import BAD_DATA, LOST, NETWORKS, SLOW
-from tests.ui.numbers import LAYERS, PLAIN_LAYERS, result_of
+from tests.ui.numbers import result_of
 
 VANILLA, DQ = "streetdigits/resnet20/vanilla", "streetdigits/resnet20/dq"
 VIEWS = [
@@ -96,48 +95,6 @@ def test_the_version_stands_in_the_sidebar_and_in_every_export(open_page):
     lines = show.export(drawn).splitlines()
     assert lines[0].endswith("dqviz_version")
     assert {line.rpartition(",")[2] for line in lines[1:]} == {__version__}
-
-
-def test_a_link_sets_every_choice(open_page, engine):
-    app = open_page(
-        "amplification",
-        net=[DQ],
-        data="cifar10",
-        n="16",
-        wbits="32",
-        abits="3",
-        attack="PGD",
-        eps="2/255",
-        seed="7",
-        steps="20",
-        ranges="mse",
-        ste="identity",
-        crafted="first network",
-    )
-    (spec, full) = engine.asked
-    assert (spec.model.id, spec.data.name, spec.data.n_samples, spec.data.seed) == (
-        DQ,
-        "cifar10",
-        16,
-        7,
-    )
-    assert (spec.quant.weight_bits, spec.quant.act_bits) == (FULL_PRECISION, 3)
-    assert (spec.quant.ranges, spec.quant.estimator) == ("mse", "identity")
-    assert (spec.attack.name, spec.attack.steps, spec.attack.epsilons) == ("pgd", 20, (2 / 255,))
-    assert spec.crafted_on.model.id == DQ
-    assert full.quant.is_full_precision
-    assert not app.warning
-
-
-def test_what_a_link_asks_for_in_vain_is_named_until_it_was_read(open_page):
-    app = open_page("amplification", abits="17", foo="1", view="Nonsense")
-    (warning,) = app.warning
-    for part in ("`abits=17`", "`foo`", "`view=Nonsense`"):
-        assert part in warning.value
-    app.select_slider(key="abits").set_value(3).run()
-    assert app.warning
-    app.button(key="ignored_ok").click().run()
-    assert "`abits" not in words(app)
 
 
 @pytest.mark.parametrize("page", ["overview", "playground", "amplification", "lipschitz"])
@@ -399,52 +356,3 @@ def test_accuracies_are_compared_on_the_same_images_clean_and_perturbed(open_pag
     assert "no clear difference (exact sign test on the same images" in clean
     assert "75.0 % correctly and resnet20 vanilla 25.0 % (+50.0 points)" in perturbed
     assert "resnet20 dq alone is right on 10 of 20" in perturbed
-
-
-@pytest.mark.parametrize(
-    ("wrong", "shown"), [("nonsense", "conv1"), (["conv1", "linear"], "linear")]
-)
-def test_a_layer_that_a_link_asks_for_in_vain_is_named(open_page, wrong, shown):
-    app = open_page("lipschitz", view="Singular values", layer=wrong)
-    (warning,) = app.warning
-    assert "`layer=" in warning.value
-    assert titles(app) == [f"Singular values of {shown}"]
-    assert not app.exception
-    app = open_page("lipschitz", view="Singular values", layer="linear")
-    assert not app.warning
-    assert titles(app) == ["Singular values of linear"]
-
-
-@pytest.mark.parametrize(
-    ("maps", "kept", "named"),
-    [
-        (["linear"], ["linear"], ()),
-        (["conv1", "nonsense"], ["conv1"], ("`maps=nonsense` (layers shown: conv1 ... linear)",)),
-        (LAYERS[:8], LAYERS[:6], [f"`maps={x}` (layers shown: at most 6)" for x in LAYERS[6:8]]),
-    ],
-)
-def test_maps_that_a_link_asks_for_in_vain_are_named(open_page, engine, maps, kept, named):
-    app = open_page("playground", maps=maps)
-    assert app.session_state["maps"] == kept
-    assert engine.asked[-1].layers == tuple(kept)
-    assert [part for part in named if part not in words(app)] == []
-    assert bool(app.warning) == bool(named)
-    assert not app.exception
-    assert not app.error
-
-
-def test_layers_of_other_networks_are_not_asked_for(open_page, engine):
-    app = open_page("playground")
-    app.multiselect(key="maps").set_value(["layer1.0.conv1", "linear"]).run()
-    assert engine.asked[-1].layers == ("layer1.0.conv1", "linear")
-    app.multiselect(key="net").set_value(["cifar10/plain20/dq"]).run()
-    assert not app.exception
-    assert not app.error
-    assert set(engine.asked[-1].layers) <= set(PLAIN_LAYERS)
-    assert titles(app)[0] == "The image and its perturbation"
-
-
-def test_the_noise_has_logarithmic_colours_unless_linear_ones_are_chosen(open_page):
-    said = [words(open_page("playground", **query)) for query in ({}, {"colours": "Linear"})]
-    assert ["same logarithmic colours" in text for text in said] == [True, False]
-    assert "Ignored" not in said[1]

@@ -18,7 +18,7 @@ from dqviz.measure.distances import (
 )
 from dqviz.measure.errors import MeasureError
 from dqviz.measure.flips import frozen_distances
-from dqviz.measure.quantizer_noise import NoiseSummer, NoiseSums, noise_metrics
+from dqviz.measure.quantizer_noise import NoiseSummer, noise_metrics, root_sums
 from dqviz.measure.rows import LOGITS
 
 Values = dict[str, torch.Tensor]
@@ -55,7 +55,6 @@ class Measurement:
         self._steps: dict[str, float] = {}
         self._raw: dict[str, dict[str, list[torch.Tensor]]] = {}
         self._sum_noise = NoiseSummer()
-        self._noise: dict[str, list[NoiseSums]] = {}
         self._logits: list[tuple[torch.Tensor, torch.Tensor]] = []
         self._expected: Values = {}
 
@@ -120,7 +119,7 @@ class Measurement:
             raw |= {"norm": norms(clean), "distance": difference_norms(clean, perturbed)}
         else:
             step = self._steps[view.name] = float(view.quantizer.scale)
-            sums = self._sum_noise(
+            raw["noise_sums"] = self._sum_noise(
                 clean,
                 perturbed,
                 *halves(view.quantized),
@@ -128,7 +127,6 @@ class Measurement:
                 low=float(view.quantizer.low),
                 high=float(view.quantizer.high),
             )
-            self._noise.setdefault(view.name, []).append(sums)
         if self._reference is not None:
             received = halves(view.quantized)[0]
             raw["sqnr_db"] = signal_to_noise_db(self._expect(view.name), received)
@@ -151,12 +149,12 @@ class Measurement:
         """What needs no other layer."""
         raw = {name: torch.cat(parts).cpu() for name, parts in self._raw[layer].items()}
         metrics: Values = {}
-        if layer in self._noise:
-            sums = NoiseSums.join(self._noise[layer])
+        if "noise_sums" in raw:
+            sums = raw.pop("noise_sums")
             metrics = noise_metrics(sums, step=self._steps[layer])
-            norm = sums.clean_square.sqrt()
-            distance = sums.all_elements("in_square").sqrt()
-            received = sums.all_elements("out_square").sqrt()
+            norm, distance, received = (
+                root_sums(sums, name) for name in ("clean_square", "in_square", "out_square")
+            )
         else:
             norm, distance = raw.pop("norm"), raw.pop("distance")
             received = distance

@@ -15,8 +15,6 @@ three element classes add up to those of all elements.
 
 from __future__ import annotations
 
-import dataclasses
-
 import torch
 
 from dqviz.measure.distances import block_elements, ratio, sample_rows
@@ -24,9 +22,19 @@ from dqviz.measure.distances import block_elements, ratio, sample_rows
 ELEMENT_CLASSES = ("zero", "inside", "clipped")
 """By the clean input u: exactly zero; beyond the representable range; all else."""
 
-QUANTITIES = ("in_l1", "in_square", "out_l1", "out_square", "flips", "spread", "count")
+QUANTITIES = (
+    "in_l1",
+    "in_square",
+    "out_l1",
+    "out_square",
+    "flips",
+    "spread",
+    "clean_l1",
+    "clean_square",
+    "count",
+)
 """What is summed over elements: |t|, t^2, |Q(u') - Q(u)|, its square, whether the code changed,
-f (1 - f), and one."""
+f (1 - f), |u|, u^2, and one."""
 
 
 def predicted_square(shift: torch.Tensor, step: float) -> torch.Tensor:
@@ -38,31 +46,6 @@ def predicted_square(shift: torch.Tensor, step: float) -> torch.Tensor:
     """
     fraction = (shift.abs() / step).frac()
     return shift.square() + step**2 * fraction * (1 - fraction)
-
-
-@dataclasses.dataclass(frozen=True)
-class NoiseSums:
-    """Sums over the elements of each of N samples, float64.
-
-    `by_class` is (N, 7, 4), in the order of `QUANTITIES` by that of `ELEMENT_CLASSES`, and last all
-    elements; the first four quantities are in units of the activation or of its square.
-    `clean_l1` and `clean_square` are ||u||_1 and ||u||_2^2, (N,).
-    """
-
-    by_class: torch.Tensor
-    clean_l1: torch.Tensor
-    clean_square: torch.Tensor
-
-    def all_elements(self, quantity: str) -> torch.Tensor:
-        """One of `QUANTITIES` over all elements, (N,)."""
-        return self.by_class[:, QUANTITIES.index(quantity), -1]
-
-    @classmethod
-    def join(cls, parts: list[NoiseSums]) -> NoiseSums:
-        """The sums of several batches, one after the other, on the processor."""
-        columns = zip(*[(p.by_class, p.clean_l1, p.clean_square) for p in parts], strict=True)
-        by_class, clean_l1, clean_square = (torch.cat(column).cpu() for column in columns)
-        return cls(by_class, clean_l1, clean_square)
 
 
 class NoiseSummer:
@@ -85,7 +68,7 @@ class NoiseSummer:
         step: float,
         low: float,
         high: float,
-    ) -> NoiseSums:
+    ) -> torch.Tensor:
         """The sums of one layer and one batch.
 
         Args:
@@ -95,7 +78,11 @@ class NoiseSummer:
             perturbed_quantized: Q(u').
             step: s, the distance of two codes, in units of the activation.
             low: the smallest value Q returns; below it an element is clipped.
-            high: the largest value Q returns.
+            high: the largest value Q returns; above it too.
+
+        Returns:
+            (N, 9, 4) float64, in the order of `QUANTITIES` by that of `ELEMENT_CLASSES`, and last
+            all elements; in units of the activation or of its square.
         """
         rows = [
             sample_rows(tensor, like=clean)
@@ -104,72 +91,74 @@ class NoiseSummer:
         samples, elements = rows[0].shape
         width = max(1, min(elements, block_elements()))
         height = max(1, min(samples, block_elements() // width))
-        quantities, classes, spare = self._blocks(clean, height, width)
-        sums = clean.new_zeros(samples, len(QUANTITIES), len(ELEMENT_CLASSES)).double()
-        clean_l1, clean_square = sums.new_zeros(2, samples).unbind()
-        for left in range(0, elements, width):
-            columns = slice(left, left + width)
-            for top in range(0, samples, height):
-                block = slice(top, top + height)
-                parts = [row[block, columns] for row in rows]
-                used = (slice(0, parts[0].shape[0]), slice(None), slice(0, parts[0].shape[1]))
-                _fill_quantities(quantities[used], *parts, step=step)
-                _fill_classes(classes[used], parts[0], low, high)
-                # (rows, 7, width) @ (rows, width, 3) -> (rows, 7, 3)
-                sums[block] += torch.bmm(quantities[used], classes[used].transpose(1, 2))
-                clean_square[block] += torch.linalg.vector_norm(parts[0], dim=1).double().square()
-                clean_l1[block] += torch.abs(parts[0], out=spare[used[0], used[2]]).sum(dim=1)
-        whole = torch.cat([sums, sums.sum(dim=2, keepdim=True)], dim=2)
-        return NoiseSums(whole, clean_l1, clean_square)
+        lefts = range(0, elements, width)
+        sums = clean.new_empty(len(lefts), samples, len(QUANTITIES), len(ELEMENT_CLASSES))
+        for part, left in zip(sums, lefts, strict=True):
+            columns = [row[:, left : left + width] for row in rows]
+            work = self._work(clean, height, columns[0].shape[1])
+            blocks = zip(*(column.split(height) for column in (*columns, part)), strict=True)
+            for *block, out in blocks:
+                if len(out) < height:
+                    work = self._work(clean, len(out), columns[0].shape[1])
+                work.fill(*block, step=step, low=low, high=high)
+                # (rows, 9, width) @ (rows, width, 3) -> (rows, 9, 3)
+                torch.bmm(work.quantities, work.classes.transpose(1, 2), out=out)
+        by_class = sums.double().sum(dim=0)
+        return torch.cat([by_class, by_class.sum(dim=2, keepdim=True)], dim=2)
 
-    def _blocks(
-        self, like: torch.Tensor, height: int, width: int
-    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """(height, 7, width) with ones in the last row, (height, 3, width) and (height, width)."""
-        kinds = (len(QUANTITIES), len(ELEMENT_CLASSES), 1)
+    def _work(self, like: torch.Tensor, height: int, width: int) -> _Work:
+        """Room for a block of (height, width) elements, in the memory used before."""
+        kinds = (len(QUANTITIES), len(ELEMENT_CLASSES))
         needed = height * sum(kinds) * width
         memory = self._memory
         if memory is None or memory.numel() < needed or memory.device != like.device:
             memory = self._memory = like.new_empty(needed)
         pieces = torch.split(memory[:needed], [height * rows * width for rows in kinds])
-        quantities, classes, spare = (
+        quantities, classes = (
             piece.view(height, rows, width) for piece, rows in zip(pieces, kinds, strict=True)
         )
-        quantities[:, QUANTITIES.index("count")] = 1
-        return quantities, classes, spare.squeeze(1)
+        return _Work(quantities, classes)
 
 
-def _fill_classes(classes: torch.Tensor, clean: torch.Tensor, low: float, high: float) -> None:
-    """Fill (rows, 3, width): one where an element of (rows, width) is of the class, else 0."""
-    zero, inside, clipped = classes.unbind(dim=1)
-    torch.eq(clean, 0, out=zero)
-    torch.gt(clean, high, out=clipped)
-    if clean.amin() < low:  # after a ReLU nothing is
-        clipped += clean < low
-    torch.add(zero, clipped, out=inside).eq_(0)
+class _Work:
+    """A block's `quantities` (rows, 9, width) and `classes` (rows, 3, width), ones and zeros."""
+
+    def __init__(self, quantities: torch.Tensor, classes: torch.Tensor) -> None:
+        self.quantities, self.classes = quantities, classes
+        *self._filled, count = quantities.unbind(dim=1)
+        count.fill_(1)
+        self._classes = classes.unbind(dim=1)
+
+    def fill(
+        self,
+        clean: torch.Tensor,
+        perturbed: torch.Tensor,
+        clean_quantized: torch.Tensor,
+        perturbed_quantized: torch.Tensor,
+        *,
+        step: float,
+        low: float,
+        high: float,
+    ) -> None:
+        """Take the next block, (rows, width) each."""
+        in_l1, in_square, out_l1, out_square, flips, spread, clean_l1, clean_square = self._filled
+        torch.sub(perturbed, clean, out=in_l1).abs_()
+        torch.mul(in_l1, in_l1, out=in_square)
+        torch.sub(perturbed_quantized, clean_quantized, out=out_l1).abs_()
+        torch.mul(out_l1, out_l1, out=out_square)
+        torch.sign(out_l1, out=flips)  # two codes differ exactly where the values differ
+        torch.mul(in_l1, 1 / step, out=spread).frac_()
+        torch.addcmul(spread, spread, spread, value=-1, out=spread)  # f - f^2
+        torch.abs(clean, out=clean_l1)
+        torch.mul(clean, clean, out=clean_square)
+        zero, inside, clipped = self._classes
+        torch.clamp(clean, low, high, out=inside)
+        torch.ne(inside, clean, out=clipped)
+        torch.eq(clean, 0, out=zero)
+        torch.add(zero, clipped, out=inside).eq_(0)
 
 
-def _fill_quantities(
-    quantities: torch.Tensor,
-    clean: torch.Tensor,
-    perturbed: torch.Tensor,
-    clean_quantized: torch.Tensor,
-    perturbed_quantized: torch.Tensor,
-    *,
-    step: float,
-) -> None:
-    """Fill all but the count of (rows, 7, width) from (rows, width) four times."""
-    in_l1, in_square, out_l1, out_square, flips, spread, _ = quantities.unbind(dim=1)
-    torch.sub(perturbed, clean, out=in_l1).abs_()
-    torch.mul(in_l1, in_l1, out=in_square)
-    torch.sub(perturbed_quantized, clean_quantized, out=out_l1).abs_()
-    torch.mul(out_l1, out_l1, out=out_square)
-    torch.sign(out_l1, out=flips)  # two codes differ exactly where the values differ
-    torch.mul(in_l1, 1 / step, out=spread).frac_()
-    torch.addcmul(spread, spread, spread, value=-1, out=spread)  # f - f^2
-
-
-def noise_metrics(sums: NoiseSums, *, step: float) -> dict[str, torch.Tensor]:
+def noise_metrics(sums: torch.Tensor, *, step: float) -> dict[str, torch.Tensor]:
     """The quantizer's metrics of a layer, each (N,) float64; see the module's text for the units.
 
     `quantizer_noise_in`, `_out` and `_predicted`, `quantizer_gain` (out over in; NaN without noise)
@@ -179,11 +168,12 @@ def noise_metrics(sums: NoiseSums, *, step: float) -> dict[str, torch.Tensor]:
     class, and `element_share_zero`, `_inside`, `_clipped`.
 
     Args:
-        sums: what a `NoiseSummer` returned.
+        sums: what a `NoiseSummer` returned, (N, 9, 4).
         step: the quantizer's step.
     """
-    norm, absolute_sum = sums.clean_square.sqrt()[:, None], sums.clean_l1[:, None]  # (N, 1)
-    quantities = dict(zip(QUANTITIES, sums.by_class.unbind(dim=1), strict=True))  # (N, 4) each
+    quantities = dict(zip(QUANTITIES, sums.unbind(dim=1), strict=True))  # (N, 4) each
+    norm = quantities["clean_square"][:, -1:].sqrt()  # (N, 1), as the next
+    absolute_sum = quantities["clean_l1"][:, -1:]
     in_l1, out_l1, count = quantities["in_l1"], quantities["out_l1"], quantities["count"]
     noise_in, noise_out = quantities["in_square"].sqrt(), quantities["out_square"].sqrt()
     predicted = (quantities["in_square"] + step**2 * quantities["spread"]).sqrt()
@@ -209,3 +199,8 @@ def noise_metrics(sums: NoiseSums, *, step: float) -> dict[str, torch.Tensor]:
     for name, share in zip(ELEMENT_CLASSES, shares, strict=True):
         metrics[f"element_share_{name}"] = share
     return metrics
+
+
+def root_sums(sums: torch.Tensor, quantity: str) -> torch.Tensor:
+    """The root of a sum of squares over all elements, (N,): of one of `QUANTITIES`."""
+    return sums[:, QUANTITIES.index(quantity), -1].sqrt()

@@ -157,9 +157,13 @@ def test_no_noise_has_no_gain():
     assert math.isnan(float(found["quantizer_gain"]))
 
 
+# The square of a number below 1e-19 is no float32 number, and sums of squares are float32 here.
+ACTIVATIONS = st.floats(-3, 3, width=32).map(lambda u: u if abs(u) > 1e-15 else 0.0)
+
+
 @settings(max_examples=50, deadline=None)
 @given(
-    u=st.lists(st.floats(-3, 3, width=32), min_size=1, max_size=20),
+    u=st.lists(ACTIVATIONS, min_size=1, max_size=20),
     noise=st.integers(0, 2**16),
     step=st.floats(0.0625, 1, width=32),
 )

@@ -17,11 +17,14 @@ import sys
 import time
 import warnings
 from collections.abc import Callable
+from pathlib import Path
 from types import ModuleType
 
 import torch
 from torch import nn
 from torch.nn import functional as F
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from dqviz.attacks import PGD, prepare_for_attack
 from dqviz.data import load_data

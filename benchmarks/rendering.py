@@ -8,7 +8,11 @@ The test split, 5,000 images, several times; the fastest counts. The goal is for
 from __future__ import annotations
 
 import os
+import sys
 import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from dqviz.data import streetdigits
 from dqviz.data.streetdigits import render

@@ -10,10 +10,14 @@ Alternating repetitions, the fastest of each counts. Let the machine have nothin
 from __future__ import annotations
 
 import dataclasses
+import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import torch
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from dqviz.attacks import FGSM
 from dqviz.data import load_data

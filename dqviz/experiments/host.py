@@ -89,9 +89,9 @@ def worker_options(lane: str, folder: str, *, workers: int) -> dict[str, Any]:
 def start_cluster(folder: str, *, workers: int) -> Any:
     """A scheduler in this process, the interactive workers and one for jobs; close() ends them."""
     import dask
-
-    dask.config.set(CONFIG)
     from distributed import Nanny, Scheduler, SpecCluster
+
+    dask.config.set(CONFIG)  # only now: the import adds its defaults to what is set before
 
     scheduler = {"host": LOOPBACK, "port": 0, "dashboard": False}
     lanes = {INTERACTIVE: workers, JOBS: 1}

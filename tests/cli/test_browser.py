@@ -1,6 +1,7 @@
 """The browser is found wherever it is usually installed, on folders made for the test."""
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -104,6 +105,7 @@ def test_the_newest_of_playwrights_is_taken_and_the_whole_before_the_windowless(
 def test_playwrights_own_folder_counts(monkeypatch, tmp_path):
     package = put(tmp_path / "site" / "playwright" / "__init__.py")
     monkeypatch.syspath_prepend(tmp_path / "site")
+    monkeypatch.delitem(sys.modules, "playwright", raising=False)  # the browser tests import it
     file = put(package.parent / "driver/package/.local-browsers/chromium-7/chrome-linux64/chrome")
     known = {"PATH": "", "PLAYWRIGHT_BROWSERS_PATH": "0"}
     assert find_browser(known, system="linux") == file

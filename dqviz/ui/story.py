@@ -7,8 +7,8 @@ STORY = {
     "network errs.",
     "Amplification": "is what may happen in between: the error grows from layer to layer, and "
     "rounding can enlarge it.",
-    "Defensive Quantization": "(**dq**) is a penalty during training, meant to keep every layer from "
-    "stretching errors. The network **vanilla** was trained without it.",
+    "Defensive Quantization": "(**dq**) is a penalty during training, meant to keep every layer "
+    "from stretching errors. The network **vanilla** was trained without it.",
 }
 """The story in four breaths."""
 

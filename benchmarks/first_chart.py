@@ -12,22 +12,20 @@ from __future__ import annotations
 import argparse
 import statistics
 import sys
-import tempfile
 import time
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
-from benchmarks.slider_latency import TRIVIAL  # noqa: E402
-from dqviz.cli.browser import find_browser, why_none  # noqa: E402
+from benchmarks.slider_latency import stage  # noqa: E402
 from tests.browser.serving import FLAGS, running_server  # noqa: E402
 
 CHART = ".st-key-figure_growth .js-plotly-plot .main-svg"
 GOAL = 4.0
 
 
-def first_chart(playwright, browser_file: str, app: Path, folder: str) -> float:
+def first_chart(playwright, browser_file: Path, app: Path, folder: Path) -> float:
     """Seconds from opening a new server's address in a new browser to the chart."""
     browser = playwright.chromium.launch(executable_path=browser_file, args=FLAGS)
     try:
@@ -46,19 +44,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="The first chart of the app and of a trivial page")
     parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()
-    browser_file = find_browser()
-    if browser_file is None:
-        print(why_none(), file=sys.stderr)
-        return 2
-    from playwright.sync_api import sync_playwright
-
-    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
-        trivial = Path(folder) / "trivial.py"
-        trivial.write_text(TRIVIAL, encoding="utf-8")
+    with stage() as (trivial, playwright, browser_file):
         times: dict[str, list[float]] = {"trivial page": [], "overview": []}
         for _ in range(options.rounds):
             for name, app in zip(times, (trivial, ROOT / "app.py"), strict=True):
-                times[name].append(first_chart(playwright, browser_file, app, folder))
+                times[name].append(first_chart(playwright, browser_file, app, trivial.parent))
     medians = {name: statistics.median(values) for name, values in times.items()}
     for name, values in times.items():
         print(f"{name:>13}: {medians[name]:.2f} s, from {min(values):.2f} to {max(values):.2f}")

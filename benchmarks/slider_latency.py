@@ -12,6 +12,7 @@ spares it a search for garbage after every run.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import statistics
 import sys
 import tempfile
@@ -56,6 +57,24 @@ APP = "amplification"
 IDLE = "[data-testid=stApp][data-test-script-state=notRunning]"
 
 
+@contextlib.contextmanager
+def stage():
+    """The trivial page in a folder of its own, Playwright, and the browser's file.
+
+    Leaves with status 2 and a line on standard error where there is no browser.
+    """
+    browser_file = find_browser()
+    if browser_file is None:
+        print(why_none(), file=sys.stderr)
+        sys.exit(2)
+    from playwright.sync_api import sync_playwright
+
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+        trivial = Path(folder) / "trivial.py"
+        trivial.write_text(TRIVIAL, encoding="utf-8")
+        yield trivial, playwright, browser_file
+
+
 def move(page, key: str) -> float:
     """Presses a key on the slider; milliseconds until the chart has changed."""
     page.wait_for_selector(IDLE)
@@ -82,15 +101,8 @@ def main() -> int:
     parser.add_argument("--app", type=Path, default=ROOT / "app.py", help="the app to measure")
     parser.add_argument("--moves", type=int, default=30, help="moves in each of three rounds")
     options = parser.parse_args()
-    browser_file = find_browser()
-    if browser_file is None:
-        print(why_none(), file=sys.stderr)
-        return 2
-    from playwright.sync_api import sync_playwright
-
-    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
-        trivial = Path(folder) / "trivial.py"
-        trivial.write_text(TRIVIAL, encoding="utf-8")
+    with stage() as (trivial, playwright, browser_file):
+        folder = trivial.parent
         browser = playwright.chromium.launch(executable_path=browser_file, args=FLAGS)
         page = browser.new_page(viewport={"width": 1400, "height": 1000})
         page.set_default_timeout(180_000)

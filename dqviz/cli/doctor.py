@@ -29,6 +29,7 @@ LIBRARIES = (
     "pillow",
     "dask",
     "distributed",
+    "numba",
 )
 FEATURES = ("avx2", "avx512_f", "avx512_vnni", "avx512_bf16", "amx_tile", "amx_bf16")
 COLUMNS = ("what", "value", "fine")

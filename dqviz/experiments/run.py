@@ -11,6 +11,8 @@ from typing import Any
 import torch
 
 from dqviz import __version__
+from dqviz.measure.distances import difference_norms, norms
+from dqviz.measure.quantizer_noise import noise_sums
 from dqviz.specs import DataSpec, ExperimentSpec, ModelSpec, spec_key
 
 from . import accuracy, amplification, lipschitz, playground
@@ -103,8 +105,15 @@ def _is_open(spec: ExperimentSpec) -> bool:
 
 
 def warm_up() -> None:
-    """Has torch do what it does only once, so that the first request need not wait for it."""
+    """Does what is done only once, so that the first request need not wait for it.
+
+    Torch's first convolution is slow, and the measurement's loops are compiled or read from disk.
+    """
     weight = torch.zeros(8, 3, 3, 3)
     images = torch.zeros(2, 3, 32, 32, requires_grad=True)
     output = torch.nn.functional.conv2d(images, weight, padding=1)
     torch.autograd.grad(output.sum(), images)
+    values = torch.zeros(1, 1)
+    norms(values)
+    difference_norms(values, values)
+    noise_sums(values, values, values, values, step=1.0, low=0.0, high=1.0)

@@ -82,8 +82,8 @@ def measure_profile(
         images: (N, C, H, W), clean.
         adversarial: the same shape, the perturbed versions of the same images.
         reference: the same network in full precision, with the same layer names.
-        batch_size: images a forward pass, clean and perturbed ones together: half of it are pairs.
-            The result depends on it only by rounding.
+        batch_size: pairs of images a step; a forward pass takes both versions of each. The result
+            depends on it only by rounding.
         flips: one of `FLIPS`.
         adversarial_frozen: the same shape as `images`, with `flips` other than `rate`.
         progress: called between passes with images done and images in all; may raise to cancel.
@@ -101,16 +101,16 @@ def measure_profile(
     if batch_size < 1:
         raise MeasureError(f"batch_size must be at least 1; got {batch_size}")
     report = progress or (lambda done, total: None)
-    pairs, total = max(1, batch_size // 2), len(images)
+    total = len(images)
 
     def means() -> dict[str, torch.Tensor]:
         return activation_means(
-            model, images, batch_size=pairs, progress=lambda _, total: report(0, total)
+            model, images, batch_size=batch_size, progress=lambda _, total: report(0, total)
         )
 
     measurement = Measurement(model, reference, CentredNorms(total, means))
-    for start in range(0, total, pairs):
-        part = slice(start, start + pairs)
+    for start in range(0, total, batch_size):
+        part = slice(start, start + batch_size)
         clean_logits = measurement.add(images[part], adversarial[part])
         if flips != "rate":
             measurement.add_frozen(
@@ -121,7 +121,7 @@ def measure_profile(
                 by_layer=flips == "layers",
                 cancel=functools.partial(report, start, total),
             )
-        report(min(start + pairs, total), total)
+        report(min(start + batch_size, total), total)
     return measurement.finish()
 
 

@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from dqviz.measure.activations import LayerView, Progress, observe
-from dqviz.measure.distances import difference_norms
+from dqviz.measure.distances import difference_norms, norms_around_mean
 from dqviz.measure.rows import LOGITS
 
 KEPT_BYTES = 256 * 2**20
@@ -42,8 +42,11 @@ class CentredNorms:
         if self._means is not None:
             self._norms.setdefault(layer, []).append(difference_norms(clean, self._means[layer]))
             return
+        if len(clean) == self._samples:
+            self._norms[layer] = [norms_around_mean(clean)]
+            return
         kept = self._kept.setdefault(layer, [])
-        kept.append(clean if len(clean) == self._samples else clean.clone())
+        kept.append(clean.clone())  # a later operation may work in place
         if sum(map(len, kept)) == self._samples:
             mean = torch.stack([batch.sum(dim=0) for batch in kept]).sum(dim=0) / self._samples
             self._norms[layer] = [difference_norms(batch, mean) for batch in self._kept.pop(layer)]

@@ -12,14 +12,15 @@ gives NaN, which the summaries count.
 
 from __future__ import annotations
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
-_BLOCK_ELEMENTS = 65536
+from dqviz.measure.compiled import CHUNK, as_array, compiled, has_loops
 
-
-def block_elements() -> int:
-    """Large activations are reduced in blocks of so many elements, to stay in the cores' caches."""
-    return _BLOCK_ELEMENTS * torch.get_num_threads()
+_COLUMNS = 512
+# A mean over the samples and the distances from it are taken of so many elements at once: a batch's
+# fit into a core's cache.
 
 
 def sample_rows(values: torch.Tensor, *, like: torch.Tensor | None = None) -> torch.Tensor:
@@ -48,12 +49,17 @@ def _is_channels_last(values: torch.Tensor) -> bool:
 
 def norms(values: torch.Tensor) -> torch.Tensor:
     """The Euclidean norm of every sample: (N, ...) in, (N,) float64 out."""
-    lengths: torch.Tensor = torch.linalg.vector_norm(sample_rows(values), dim=1)
-    return lengths.double()
+    rows = sample_rows(values)
+    if not has_loops(rows):
+        lengths: torch.Tensor = torch.linalg.vector_norm(rows, dim=1)
+        return lengths.double()
+    squares = np.zeros(len(rows))
+    _add_squares(as_array(rows), squares)
+    return torch.from_numpy(squares).sqrt()
 
 
 def difference_norms(values: torch.Tensor, others: torch.Tensor) -> torch.Tensor:
-    """||others - values||_2 of every sample, in blocks of samples.
+    """||others - values||_2 of every sample.
 
     Args:
         values: (N, ...).
@@ -62,14 +68,79 @@ def difference_norms(values: torch.Tensor, others: torch.Tensor) -> torch.Tensor
     Returns:
         (N,) float64.
     """
-    elements = max(1, values[:1].numel())
-    height = max(1, block_elements() // elements)
-    one = others.dim() < values.dim()
-    parts = [
-        norms((others if one else others[top : top + height]) - values[top : top + height])
-        for top in range(0, len(values), height)
-    ]
-    return torch.cat(parts)
+    if others.dim() < values.dim():
+        others = others[None]
+    if not (has_loops(values) and has_loops(others)):
+        return norms(others - values)
+    squares = np.zeros(len(values))
+    rows, other_rows = sample_rows(values), sample_rows(others, like=values)
+    _add_squared_differences(as_array(rows), as_array(other_rows), squares)
+    return torch.from_numpy(squares).sqrt()
+
+
+def norms_around_mean(values: torch.Tensor) -> torch.Tensor:
+    """||a - mean||_2 of every sample, the mean being that of the samples given.
+
+    Args:
+        values: (N, ...).
+
+    Returns:
+        (N,) float64.
+    """
+    rows = sample_rows(values)
+    if not has_loops(rows):
+        return norms(rows - rows.mean(dim=0))
+    squares = np.zeros(len(rows))
+    _add_squares_around_mean(as_array(rows), squares)
+    return torch.from_numpy(squares).sqrt()
+
+
+@compiled
+def _add_squares(rows: NDArray[np.float32], out: NDArray[np.float64]) -> None:
+    samples, elements = rows.shape
+    for sample in range(samples):
+        for start in range(0, elements, CHUNK):
+            row = rows[sample, start : start + CHUNK]
+            total = np.float32(0)
+            for i in range(len(row)):
+                total += row[i] * row[i]
+            out[sample] += total
+
+
+@compiled
+def _add_squared_differences(
+    rows: NDArray[np.float32], others: NDArray[np.float32], out: NDArray[np.float64]
+) -> None:
+    """`others` has as many rows, or a single one."""
+    samples, elements = rows.shape
+    for sample in range(samples):
+        for start in range(0, elements, CHUNK):
+            row = rows[sample, start : start + CHUNK]
+            other = others[min(sample, len(others) - 1), start : start + CHUNK]
+            total = np.float32(0)
+            for i in range(len(row)):
+                difference = other[i] - row[i]
+                total += difference * difference
+            out[sample] += total
+
+
+@compiled
+def _add_squares_around_mean(rows: NDArray[np.float32], out: NDArray[np.float64]) -> None:
+    samples, elements = rows.shape
+    for start in range(0, elements, _COLUMNS):
+        mean = np.zeros(min(_COLUMNS, elements - start))
+        for sample in range(samples):
+            row = rows[sample, start : start + _COLUMNS]
+            for i in range(len(mean)):
+                mean[i] += row[i]
+        rounded = (mean / samples).astype(np.float32)
+        for sample in range(samples):
+            row = rows[sample, start : start + _COLUMNS]
+            total = np.float32(0)
+            for i in range(len(rounded)):
+                difference = row[i] - rounded[i]
+                total += difference * difference
+            out[sample] += total
 
 
 def ratio(numerator: torch.Tensor, denominator: torch.Tensor) -> torch.Tensor:

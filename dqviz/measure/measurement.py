@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import nn
@@ -18,7 +18,7 @@ from dqviz.measure.distances import (
 )
 from dqviz.measure.errors import MeasureError
 from dqviz.measure.flips import frozen_distances
-from dqviz.measure.quantizer_noise import NoiseSummer, noise_metrics, root_sums
+from dqviz.measure.quantizer_noise import noise_metrics, noise_sums, root_sums
 from dqviz.measure.rows import LOGITS
 
 Values = dict[str, torch.Tensor]
@@ -54,7 +54,6 @@ class Measurement:
         self._layers: list[str] = []
         self._steps: dict[str, float] = {}
         self._raw: dict[str, dict[str, list[torch.Tensor]]] = {}
-        self._sum_noise = NoiseSummer()
         self._logits: list[tuple[torch.Tensor, torch.Tensor]] = []
         self._expected: Values = {}
 
@@ -97,7 +96,14 @@ class Measurement:
     def finish(self) -> Profile:
         """Everything joined and put in relation: to the clean norm, the mean, the first layer."""
         layers = (*self._layers, LOGITS)
-        values = {layer: self._layer_values(layer) for layer in layers}
+        raw = {
+            layer: {name: torch.cat(parts).cpu() for name, parts in self._raw[layer].items()}
+            for layer in layers
+        }
+        noise = self._noise_metrics(raw)
+        values = {
+            layer: self._layer_values(layer, raw[layer], noise.get(layer, {})) for layer in layers
+        }
         first, real = values[layers[0]], values[LOGITS]["relative_distance"]
         for metrics in values.values():
             for suffix in ("", "_centred"):
@@ -119,7 +125,7 @@ class Measurement:
             raw |= {"norm": norms(clean), "distance": difference_norms(clean, perturbed)}
         else:
             step = self._steps[view.name] = float(view.quantizer.scale)
-            raw["noise_sums"] = self._sum_noise(
+            raw["noise_sums"] = noise_sums(
                 clean,
                 perturbed,
                 *halves(view.quantized),
@@ -145,19 +151,30 @@ class Measurement:
         for name, values in raw.items():
             parts.setdefault(name, []).append(values)
 
-    def _layer_values(self, layer: str) -> Values:
+    def _noise_metrics(self, raw: Mapping[str, Values]) -> dict[str, Values]:
+        """The quantizers' metrics by layer, computed for all layers at once."""
+        sums = {layer: parts["noise_sums"] for layer, parts in raw.items() if "noise_sums" in parts}
+        if not sums:
+            return {}
+        steps = torch.cat([torch.full((len(sums[layer]), 1), self._steps[layer]) for layer in sums])
+        metrics = noise_metrics(torch.cat(list(sums.values())), step=steps.double())
+        by_layer = {name: column.chunk(len(sums)) for name, column in metrics.items()}
+        return {
+            layer: {name: columns[i] for name, columns in by_layer.items()}
+            for i, layer in enumerate(sums)
+        }
+
+    def _layer_values(self, layer: str, raw: Values, noise: Values) -> Values:
         """What needs no other layer."""
-        raw = {name: torch.cat(parts).cpu() for name, parts in self._raw[layer].items()}
-        metrics: Values = {}
         if "noise_sums" in raw:
             sums = raw.pop("noise_sums")
-            metrics = noise_metrics(sums, step=self._steps[layer])
             norm, distance, received = (
                 root_sums(sums, name) for name in ("clean_square", "in_square", "out_square")
             )
         else:
             norm, distance = raw.pop("norm"), raw.pop("distance")
             received = distance
+        metrics = dict(noise)
         if "distance_out" in raw:
             metrics["linear_gain"] = ratio(raw.pop("distance_out"), received)
         centred = self._centred.norms(layer).cpu()

@@ -15,9 +15,14 @@ three element classes add up to those of all elements.
 
 from __future__ import annotations
 
-import torch
+from typing import Any
 
-from dqviz.measure.distances import block_elements, ratio, sample_rows
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from dqviz.measure.compiled import CHUNK, as_array, compiled, has_loops
+from dqviz.measure.distances import ratio, sample_rows
 
 ELEMENT_CLASSES = ("zero", "inside", "clipped")
 """By the clean input u: exactly zero; beyond the representable range; all else."""
@@ -48,117 +53,130 @@ def predicted_square(shift: torch.Tensor, step: float) -> torch.Tensor:
     return shift.square() + step**2 * fraction * (1 - fraction)
 
 
-class NoiseSummer:
-    """Sums the quantizer's noise over each sample's elements, by element class.
+def noise_sums(
+    clean: torch.Tensor,
+    perturbed: torch.Tensor,
+    clean_quantized: torch.Tensor,
+    perturbed_quantized: torch.Tensor,
+    *,
+    step: float,
+    low: float,
+    high: float,
+) -> torch.Tensor:
+    """The quantizer's noise, summed over each sample's elements, by element class.
 
-    Block by block, each small enough for the cores' caches, in memory that is used again: the work
-    is many simple passes over the elements, and memory is what such passes wait for.
+    Args:
+        clean: u, (N, ...).
+        perturbed: u', the same shape, as the two that follow.
+        clean_quantized: Q(u).
+        perturbed_quantized: Q(u').
+        step: s, the distance of two codes, in units of the activation.
+        low: the smallest value Q returns; below it an element is clipped.
+        high: the largest value Q returns; above it too.
+
+    Returns:
+        (N, 9, 4) float64, in the order of `QUANTITIES` by that of `ELEMENT_CLASSES`, and last all
+        elements; in units of the activation or of its square.
     """
-
-    def __init__(self) -> None:
-        self._memory: torch.Tensor | None = None
-
-    def __call__(
-        self,
-        clean: torch.Tensor,
-        perturbed: torch.Tensor,
-        clean_quantized: torch.Tensor,
-        perturbed_quantized: torch.Tensor,
-        *,
-        step: float,
-        low: float,
-        high: float,
-    ) -> torch.Tensor:
-        """The sums of one layer and one batch.
-
-        Args:
-            clean: u, (N, ...).
-            perturbed: u', the same shape, as the two that follow.
-            clean_quantized: Q(u).
-            perturbed_quantized: Q(u').
-            step: s, the distance of two codes, in units of the activation.
-            low: the smallest value Q returns; below it an element is clipped.
-            high: the largest value Q returns; above it too.
-
-        Returns:
-            (N, 9, 4) float64, in the order of `QUANTITIES` by that of `ELEMENT_CLASSES`, and last
-            all elements; in units of the activation or of its square.
-        """
-        rows = [
-            sample_rows(tensor, like=clean)
-            for tensor in (clean, perturbed, clean_quantized, perturbed_quantized)
-        ]
-        samples, elements = rows[0].shape
-        width = max(1, min(elements, block_elements()))
-        height = max(1, min(samples, block_elements() // width))
-        lefts = range(0, elements, width)
-        sums = clean.new_empty(len(lefts), samples, len(QUANTITIES), len(ELEMENT_CLASSES))
-        for part, left in zip(sums, lefts, strict=True):
-            columns = [row[:, left : left + width] for row in rows]
-            work = self._work(clean, height, columns[0].shape[1])
-            blocks = zip(*(column.split(height) for column in (*columns, part)), strict=True)
-            for *block, out in blocks:
-                if len(out) < height:
-                    work = self._work(clean, len(out), columns[0].shape[1])
-                work.fill(*block, step=step, low=low, high=high)
-                # (rows, 9, width) @ (rows, width, 3) -> (rows, 9, 3)
-                torch.bmm(work.quantities, work.classes.transpose(1, 2), out=out)
-        by_class = sums.double().sum(dim=0)
-        return torch.cat([by_class, by_class.sum(dim=2, keepdim=True)], dim=2)
-
-    def _work(self, like: torch.Tensor, height: int, width: int) -> _Work:
-        """Room for a block of (height, width) elements, in the memory used before."""
-        kinds = (len(QUANTITIES), len(ELEMENT_CLASSES))
-        needed = height * sum(kinds) * width
-        memory = self._memory
-        if memory is None or memory.numel() < needed or memory.device != like.device:
-            memory = self._memory = like.new_empty(needed)
-        pieces = torch.split(memory[:needed], [height * rows * width for rows in kinds])
-        quantities, classes = (
-            piece.view(height, rows, width) for piece, rows in zip(pieces, kinds, strict=True)
-        )
-        return _Work(quantities, classes)
+    values = (clean, perturbed, clean_quantized, perturbed_quantized)
+    rows = [sample_rows(tensor, like=clean) for tensor in values]
+    if all(map(has_loops, rows)):
+        sums = np.zeros((len(clean), len(QUANTITIES), len(ELEMENT_CLASSES) + 1))
+        grid = (np.float32(1 / step), np.float32(low), np.float32(high))
+        _add_noise(*map(as_array, rows), *grid, sums)
+        return torch.from_numpy(sums)
+    by_class = _noise_sums_by_array(*rows, step=step, low=low, high=high)
+    return torch.cat([by_class, by_class.sum(dim=2, keepdim=True)], dim=2)
 
 
-class _Work:
-    """A block's `quantities` (rows, 9, width) and `classes` (rows, 3, width), ones and zeros."""
-
-    def __init__(self, quantities: torch.Tensor, classes: torch.Tensor) -> None:
-        self.quantities, self.classes = quantities, classes
-        *self._filled, count = quantities.unbind(dim=1)
-        count.fill_(1)
-        self._classes = classes.unbind(dim=1)
-
-    def fill(
-        self,
-        clean: torch.Tensor,
-        perturbed: torch.Tensor,
-        clean_quantized: torch.Tensor,
-        perturbed_quantized: torch.Tensor,
-        *,
-        step: float,
-        low: float,
-        high: float,
-    ) -> None:
-        """Take the next block, (rows, width) each."""
-        in_l1, in_square, out_l1, out_square, flips, spread, clean_l1, clean_square = self._filled
-        torch.sub(perturbed, clean, out=in_l1).abs_()
-        torch.mul(in_l1, in_l1, out=in_square)
-        torch.sub(perturbed_quantized, clean_quantized, out=out_l1).abs_()
-        torch.mul(out_l1, out_l1, out=out_square)
-        torch.sign(out_l1, out=flips)  # two codes differ exactly where the values differ
-        torch.mul(in_l1, 1 / step, out=spread).frac_()
-        torch.addcmul(spread, spread, spread, value=-1, out=spread)  # f - f^2
-        torch.abs(clean, out=clean_l1)
-        torch.mul(clean, clean, out=clean_square)
-        zero, inside, clipped = self._classes
-        torch.clamp(clean, low, high, out=inside)
-        torch.ne(inside, clean, out=clipped)
-        torch.eq(clean, 0, out=zero)
-        torch.add(zero, clipped, out=inside).eq_(0)
+@compiled
+def _add_noise(
+    clean: NDArray[np.float32],
+    perturbed: NDArray[np.float32],
+    clean_quantized: NDArray[np.float32],
+    perturbed_quantized: NDArray[np.float32],
+    per_step: np.float32,
+    low: np.float32,
+    high: np.float32,
+    out: NDArray[np.float64],
+) -> None:
+    """(N, elements) four times; `out` (N, 9, 4)."""
+    one, nought = np.float32(1), np.float32(0)
+    nothing = (nought, nought, nought, nought, nought, nought, nought, nought, nought)
+    samples, elements = clean.shape
+    for sample in range(samples):
+        for start in range(0, elements, CHUNK):
+            part = slice(start, start + CHUNK)
+            u, shifted = clean[sample, part], perturbed[sample, part]
+            q, q_shifted = clean_quantized[sample, part], perturbed_quantized[sample, part]
+            zero = inside = clipped = nothing
+            for i in range(len(u)):
+                is_zero = one if u[i] == 0 else nought
+                is_clipped = one if (u[i] < low or u[i] > high) else nought
+                shift, moved = abs(shifted[i] - u[i]), abs(q_shifted[i] - q[i])
+                zero = _added(zero, is_zero, u[i], shift, moved, per_step)
+                clipped = _added(clipped, is_clipped, u[i], shift, moved, per_step)
+                inside = _added(inside, one - is_zero - is_clipped, u[i], shift, moved, per_step)
+            for k in range(9):
+                out[sample, k, 0] += zero[k]
+                out[sample, k, 1] += inside[k]
+                out[sample, k, 2] += clipped[k]
+                out[sample, k, 3] += zero[k] + inside[k] + clipped[k]
 
 
-def noise_metrics(sums: torch.Tensor, *, step: float) -> dict[str, torch.Tensor]:
+@compiled
+def _added(sums: Any, weight: Any, u: Any, shift: Any, moved: Any, per_step: Any) -> Any:
+    """Nine sums in the order of `QUANTITIES`, with one more element that counts `weight`.
+
+    All are float32: what the element adds is weighted, so that no class needs a branch.
+    """
+    fraction = shift * per_step
+    fraction -= np.floor(fraction)
+    # Two codes differ exactly where the values differ; a value that is NaN stays NaN.
+    flipped = np.float32(1) if moved > 0 else moved
+    return (
+        sums[0] + weight * shift,
+        sums[1] + weight * (shift * shift),
+        sums[2] + weight * moved,
+        sums[3] + weight * (moved * moved),
+        sums[4] + weight * flipped,
+        sums[5] + weight * (fraction - fraction * fraction),
+        sums[6] + weight * abs(u),
+        sums[7] + weight * (u * u),
+        sums[8] + weight,
+    )
+
+
+def _noise_sums_by_array(
+    clean: torch.Tensor,
+    perturbed: torch.Tensor,
+    clean_quantized: torch.Tensor,
+    perturbed_quantized: torch.Tensor,
+    *,
+    step: float,
+    low: float,
+    high: float,
+) -> torch.Tensor:
+    """The same with array operations, for every device: (N, elements) in, (N, 9, 3) float64 out."""
+    shift, moved = (perturbed - clean).abs(), (perturbed_quantized - clean_quantized).abs()
+    fraction = (shift / step).frac()
+    quantities = (
+        shift,
+        shift.square(),
+        moved,
+        moved.square(),
+        moved.sign(),
+        fraction - fraction.square(),
+        clean.abs(),
+        clean.square(),
+        torch.ones_like(clean),
+    )
+    zero, clipped = clean == 0, (clean < low) | (clean > high)
+    classes = torch.stack([zero, ~(zero | clipped), clipped], dim=2).to(clean.dtype)
+    return (torch.stack(quantities, dim=1) @ classes).double()
+
+
+def noise_metrics(sums: torch.Tensor, *, step: float | torch.Tensor) -> dict[str, torch.Tensor]:
     """The quantizer's metrics of a layer, each (N,) float64; see the module's text for the units.
 
     `quantizer_noise_in`, `_out` and `_predicted`, `quantizer_gain` (out over in; NaN without noise)
@@ -168,8 +186,8 @@ def noise_metrics(sums: torch.Tensor, *, step: float) -> dict[str, torch.Tensor]
     class, and `element_share_zero`, `_inside`, `_clipped`.
 
     Args:
-        sums: what a `NoiseSummer` returned, (N, 9, 4).
-        step: the quantizer's step.
+        sums: what `noise_sums` returned, (N, 9, 4).
+        step: the quantizer's step; (N, 1) where the samples come from several quantizers.
     """
     quantities = dict(zip(QUANTITIES, sums.unbind(dim=1), strict=True))  # (N, 4) each
     norm = quantities["clean_square"][:, -1:].sqrt()  # (N, 1), as the next

@@ -83,7 +83,7 @@ def norm(values):
 
 
 @pytest.mark.parametrize("network", [full_precision, quantized])
-@pytest.mark.parametrize("batch_size", [4, 64])
+@pytest.mark.parametrize("batch_size", [2, 64])
 def test_distances_and_gains_equal_numpy_on_stored_activations(network, batch_size):
     model = network()
     images, adversarial = images_of(9)
@@ -224,7 +224,7 @@ def test_the_batch_split_does_not_matter(kept_bytes, monkeypatch):
     images, adversarial = images_of(11)
     whole = measure_profile(model, images, adversarial, reference=reference, flips="layers")
     split = measure_profile(
-        model, images, adversarial, reference=reference, flips="layers", batch_size=4
+        model, images, adversarial, reference=reference, flips="layers", batch_size=2
     )
     assert split.layers == whole.layers
     for layer in whole.layers:
@@ -327,7 +327,7 @@ def test_cancelling_leaves_no_hook_behind():
             raise InterruptedError
 
     with pytest.raises(InterruptedError):
-        amplification(model, images, adversarial, batch_size=4, progress=cancel)
+        amplification(model, images, adversarial, batch_size=2, progress=cancel)
     assert seen == [(2, 6), (4, 6)]
     assert hook_count(model) == 0
 
@@ -347,7 +347,7 @@ def test_cancelling_also_works_during_the_passes_before_and_after(monkeypatch):
         quantized(),
         images,
         adversarial,
-        batch_size=4,
+        batch_size=2,
         flips="layers",
         progress=lambda done, total: seen.append(done),
     )
@@ -424,13 +424,13 @@ def test_a_whole_residual_network():
 
 def test_channels_last_changes_nothing():
     model, (images, adversarial) = full_precision(), images_of(6)
-    plain = measure_profile(model, images, adversarial, batch_size=4)
+    plain = measure_profile(model, images, adversarial, batch_size=2)
     last = torch.channels_last
     other = measure_profile(
         full_precision().to(memory_format=last),
         images.to(memory_format=last),
         adversarial.to(memory_format=last),
-        batch_size=4,
+        batch_size=2,
     )
     for layer in plain.layers:
         for metric, values in plain.values[layer].items():

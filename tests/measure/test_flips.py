@@ -66,7 +66,7 @@ def test_frozen_runs_equal_a_run_written_out(frozen_layers):
         quantizer.active = name in frozen_layers
     torch.testing.assert_close(frozen(adversarial), expected, rtol=1e-4, atol=1e-5)
 
-    profile = measure_profile(model, images, adversarial, flips="layers", batch_size=4)
+    profile = measure_profile(model, images, adversarial, flips="layers", batch_size=2)
     row = "logits" if len(frozen_layers) == 2 else frozen_layers[0]
     distance = relative_distance(clean, expected)
     metrics = profile.values[row]

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from dqviz.measure.quantizer_noise import (
     ELEMENT_CLASSES,
-    NoiseSummer,
     noise_metrics,
+    noise_sums,
     predicted_square,
 )
 from dqviz.quantize import AffineQuantizer
@@ -21,7 +21,7 @@ def quantizer(scale=0.25, zero_point=4, quant_max=15):
 
 def metrics_of(clean, perturbed, quantize):
     step = float(quantize.scale)
-    sums = NoiseSummer()(
+    sums = noise_sums(
         clean,
         perturbed,
         quantize(clean),

@@ -38,10 +38,12 @@ KINDS = {
     "undecided": "question_mark",
     "info": "chevron_right",
 }
-KINDS_SAID = (
-    ":small[:material/check: agrees with what the authors of Defensive Quantization claim, "
-    ":material/close: speaks against it; for these images and networks only.]"
-)
+KINDS_SAID = {
+    "supports": ":material/check: agrees with what the authors of Defensive Quantization claim",
+    "contradicts": ":material/close: speaks against what the authors of Defensive Quantization claim",
+    "undecided": ":material/question_mark: settles nothing: too uncertain, or layers disagree",
+}
+"""What the marks mean, except that of a sentence which only informs."""
 _STALE_STYLE = "<style>.st-key-chart_{key} {{opacity: 0.4}}</style>"
 
 
@@ -160,8 +162,10 @@ def claims(
         return
     found = _stated(key, (*view.keys, at, *content), view, makers, paired, at)
     lines = [f":material/{KINDS[claim.kind]}: {links.plain(claim.text)}" for claim in found]
-    if {claim.kind for claim in found} & {"supports", "contradicts"}:
-        lines.append(KINDS_SAID)
+    kinds = {claim.kind for claim in found}
+    said = [text for kind, text in KINDS_SAID.items() if kind in kinds]
+    if said:
+        lines.append(f":small[{'; '.join(said)} (for these images and networks only).]")
     with st.container(key=f"claims_{key}"):
         st.markdown("  \n".join(lines))
 

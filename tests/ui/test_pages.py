@@ -13,6 +13,7 @@ from dqviz.ui import choices, requests, shipped, show
 from dqviz.ui.settings import EPSILONS, Settings
 from tests.ui.fake_engine import BAD_DATA, LOST, NETWORKS, SLOW
 from tests.ui.numbers import result_of
+from tests.ui.reading import greyed, titles, words
 
 VANILLA, DQ = "streetdigits/resnet20/vanilla", "streetdigits/resnet20/dq"
 VIEWS = [
@@ -51,19 +52,6 @@ VIEWS = [
     ("lipschitz", {"view": "Singular values"}, ["Singular values of conv1"]),
     ("lipschitz", {"view": "Measured gain"}, ["Measured gain against its bound"]),
 ]
-
-
-def titles(app):
-    return [element.value for element in app.subheader]
-
-
-def words(app):
-    boxes = [*app.error, *app.warning, *app.info, *app.caption, *app.markdown]
-    return " ".join(str(element.value) for element in boxes)
-
-
-def greyed(app):
-    return any("opacity" in element.proto.body for element in app.get("html"))
 
 
 def figure(app):
@@ -296,12 +284,6 @@ def test_a_picture_of_another_epsilon_is_greyed_until_its_own_is_there(open_page
     assert engine.asked[-4].attack.epsilons == (4 / 255,)
 
 
-def test_sentences_compare_the_networks_image_by_image(open_page):
-    said = words(open_page("amplification"))
-    assert "95 % interval" in said
-    assert "streetdigits" not in said.partition("At the last layer")[2].partition("interval")[0]
-
-
 def test_flips_need_quantized_activations(open_page, engine):
     app = open_page("amplification", view="Flips", abits="32")
     assert "choose activation bits below 32" in words(app)
@@ -347,12 +329,3 @@ def test_a_small_data_set_is_used_whole(open_page, engine, tmp_path):
         Image.new("RGB", (32, 32), (number, 0, 0)).save(folder / f"{number}.png")
     open_page("amplification", data="folder:mine")
     assert {spec.data.n_samples for spec in engine.asked if "mine" in spec.data.name} == {20}
-
-
-def test_accuracies_are_compared_on_the_same_images_clean_and_perturbed(open_page):
-    said = words(open_page("amplification", view="Failure"))
-    clean, perturbed = (said.partition(f"Of the {w} images ")[2] for w in ("clean", "perturbed"))
-    assert "95.0 % correctly and resnet20 vanilla 95.0 % (+0.0 points)" in clean
-    assert "no clear difference (exact sign test on the same images" in clean
-    assert "75.0 % correctly and resnet20 vanilla 25.0 % (+50.0 points)" in perturbed
-    assert "resnet20 dq alone is right on 10 of 20" in perturbed

@@ -21,6 +21,9 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
+NEEDED = frozenset({"arch", "classes", "mean", "std"})
+"""The fields without which a card says nothing of a checkpoint."""
+
 MAX_CARD_BYTES = 64 * 1024**2
 """A larger file is not read: the cards of this project stay below 1 MB."""
 
@@ -153,14 +156,36 @@ def read_card(path: str | os.PathLike[str]) -> Card:
 def card_beside(path: str | os.PathLike[str]) -> Card | None:
     """The card beside a checkpoint: for `net.pth` either `net.json` or `net.pth.json`, else None.
 
+    A JSON file that is plainly something else, such as a table of results, is passed over.
+
     Raises:
-        CardError: if there is such a file but it is not a card.
+        CardError: if there is such a file, and it is a damaged card or no JSON.
     """
+    file = card_file_beside(path)
+    return None if file is None else read_card(file)
+
+
+def card_file_beside(path: str | os.PathLike[str]) -> Path | None:
+    """The file that `card_beside` reads, None where there is none."""
     file = Path(path)
     for candidate in (file.with_name(f"{file.name}.json"), file.with_suffix(".json")):
-        if candidate.is_file() and candidate != file:
-            return read_card(candidate)
+        if candidate.is_file() and candidate != file and not _is_something_else(candidate):
+            return candidate
     return None
+
+
+def _is_something_else(file: Path) -> bool:
+    """Whether a JSON file holds a list, or an object without any field that a card needs."""
+    try:
+        with file.open("rb") as stream:
+            if stream.read(100).lstrip().startswith(b"["):
+                return True
+        if file.stat().st_size > MAX_CARD_BYTES:
+            return False
+        document = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return False
+    return not (isinstance(document, dict) and NEEDED & set(document))
 
 
 def parse_card(text: str, *, name: str = "card") -> Card:
@@ -177,7 +202,7 @@ def parse_card(text: str, *, name: str = "card") -> Card:
         raise CardError(f"{name} is not a card: expected an object, got {type(document).__name__}")
     fields = {field.name: field for field in dataclasses.fields(Card)}
     unknown = sorted(set(document) - set(fields))
-    missing = sorted({"arch", "classes", "mean", "std"} - set(document))
+    missing = sorted(NEEDED - set(document))
     if unknown or missing:
         raise CardError(
             f"{name} is not a card: missing {missing or 'nothing'}, unknown {unknown or 'nothing'} "
@@ -262,6 +287,7 @@ def _check_histogram(layer: str, histogram: object) -> None:
     ordered = all(_is_number(limit) for limit in limits) and limits[0] <= limits[1]  # type: ignore[operator]
     _require(ordered, field, "an object with finite numbers low <= high", histogram)
     whole = isinstance(counts, list | tuple) and all(
-        isinstance(count, int) and not isinstance(count, bool) and count >= 0 for count in counts
+        isinstance(count, int) and not isinstance(count, bool) and 0 <= count < 2**53
+        for count in counts
     )
-    _require(whole and bool(counts), f"{field}.counts", "whole numbers of 0 or more", counts)
+    _require(whole and bool(counts), f"{field}.counts", "whole numbers from 0 to 2^53", counts)

@@ -81,7 +81,7 @@ def test_only_resolved_specifications_have_a_key(spec):
         (DataSpec, {"name": ""}, "name is empty"),
         (ModelSpec, {"id": "resnet20"}, "DATASET/ARCH/WEIGHTS"),
         (ModelSpec, {"std": (0.0, 1.0, 1.0)}, "std must be positive"),
-        (ModelSpec, {"classes": 1}, "at least 2 classes; got 1"),
+        (ModelSpec, {"classes": 1}, "2 to 100,000 classes; got 1"),
         (QuantSpec, {"weight_bits": 1}, "weight_bits must be 2 to 8, or 32"),
         (QuantSpec, {"act_bits": 9}, "act_bits must be 1 to 8, or 32"),
         (QuantSpec, {"percentile": 50.0}, "percentile"),
@@ -156,3 +156,17 @@ def test_no_l2_perturbation_is_longer_than_an_image():
     AttackSpec(norm="l2", epsilons=(100.0,))
     with pytest.raises(SpecError, match="no image is longer"):
         AttackSpec(norm="l2", epsilons=(1e30,))
+
+
+def test_equal_specifications_have_one_key():
+    whole, real = AttackSpec(epsilons=(1,)), AttackSpec(epsilons=(1.0,))
+    assert whole == real
+    assert spec_key(whole) == spec_key(real)
+    assert spec_key(AttackSpec(epsilons=(0.0,))) == spec_key(AttackSpec(epsilons=(-0.0,)))
+    assert spec_key(AttackSpec(epsilons=(0.5,))) != spec_key(real)
+
+
+def test_restarts_without_a_random_start_are_refused():
+    with pytest.raises(SpecError, match="every restart is the same; got 3"):
+        AttackSpec(name="pgd", restarts=3, random_start=False)
+    assert AttackSpec(name="fgsm", restarts=3, random_start=False).restarts == 3

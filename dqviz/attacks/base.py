@@ -10,7 +10,7 @@ from __future__ import annotations
 import abc
 import dataclasses
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import torch
 from torch import nn
@@ -77,8 +77,7 @@ class Attack(abc.ABC):
         targeted: bool = False,
         seed: int = 0,
     ) -> None:
-        self.eps = eps
-        self.epsilons = tuple(eps) if isinstance(eps, Sequence) else (float(eps),)
+        self.epsilons, self.takes_many = _epsilons(eps)
         for epsilon in self.epsilons:
             if not (math.isfinite(epsilon) and epsilon >= 0):
                 raise AttackError(f"eps must be 0 or more, in pixel units; got {epsilon}")
@@ -136,7 +135,7 @@ class Attack(abc.ABC):
         results = self.each(
             images, labels, early_stop=early_stop, batch_size=batch_size, progress=progress
         )
-        return results if isinstance(self.eps, Sequence) else results[0]
+        return results if self.takes_many else results[0]
 
     def each(
         self,
@@ -265,6 +264,18 @@ class Attack(abc.ABC):
         """Which images have reached the attack's goal, shape (N,)."""
         predicted = logits.argmax(1)
         return predicted == labels if self.targeted else predicted != labels
+
+
+def _epsilons(eps: object) -> tuple[tuple[float, ...], bool]:
+    """The radii, and whether they were given as a sequence."""
+    try:
+        if isinstance(eps, Iterable) and not isinstance(eps, str):
+            return tuple(float(epsilon) for epsilon in eps), True
+        return (float(eps),), False  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        raise AttackError(
+            f"eps is a number in pixel units, such as 8 / 255, or a list of them; got {eps!r}"
+        ) from None
 
 
 def split(

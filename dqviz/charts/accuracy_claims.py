@@ -9,12 +9,12 @@ import pandas as pd
 from dqviz.charts.claim import (
     Claim,
     Kind,
-    collapsed,
     crafted_elsewhere,
     defended_pairs,
     missing,
     named,
     read,
+    refusal_for,
     rows_of,
     setting,
     short_name,
@@ -56,7 +56,7 @@ def accuracy_difference(
 def _difference(
     one: Curve, other: Curve, rows: pd.DataFrame, metric: str, samples: pd.DataFrame | None
 ) -> Claim:
-    refusal = collapsed([one, other], rows)
+    refusal = refusal_for([one, other], rows)
     if refusal:
         return refusal
     paired = paired_accuracy(samples, one, other, metric)

@@ -21,6 +21,7 @@ from dqviz.charts.tidy import (
 )
 
 Kind = Literal["supports", "contradicts", "undecided", "info"]
+FEW_BITS = 3
 EQUAL = 0.005
 """Ratios this near to 1 print as 1.00 and decide nothing."""
 
@@ -124,10 +125,11 @@ def _of(rows: pd.DataFrame, curves: Sequence[Curve]) -> list[bool]:
     return [key in wanted for key in keys]
 
 
-def collapsed(curves: Sequence[Curve], rows: pd.DataFrame) -> Claim | None:
-    """The refusal to conclude from a network that has collapsed, or may have; None if all is well.
+def refusal_for(curves: Sequence[Curve], rows: pd.DataFrame) -> Claim | None:
+    """The refusal to conclude from a network that rests no claim; None if all is well.
 
-    A quantized network whose clean accuracy is not known may have.
+    It has collapsed, or may have since its clean accuracy is not known; or it has so few bits that
+    the claims are about networks trained at them, which these are not.
     """
     doubtful = bool(rows["clean_accuracy"].isna().any())
     for curve in (c for c in curves if doubtful or c.collapsed):
@@ -142,6 +144,11 @@ def collapsed(curves: Sequence[Curve], rows: pd.DataFrame) -> Claim | None:
                 "full precision"
             )
             return Claim(f"No conclusion for {named(curve)}: {why}.", "undecided", basis)
+    for curve in curves:
+        if min(curve.weight_bits, curve.act_bits) <= FEW_BITS:
+            why = f"at {FEW_BITS} bits or fewer the claims are about networks trained quantized"
+            text = f"No conclusion for {named(curve)}: {why}; this one was quantized afterwards."
+            return Claim(text, "undecided", rows_of(rows, [curve]))
     return None
 
 

@@ -16,7 +16,6 @@ from dqviz.charts.claim import (
     EQUAL,
     Claim,
     by_ratio,
-    collapsed,
     crafted_elsewhere,
     defended_pairs,
     family,
@@ -24,6 +23,7 @@ from dqviz.charts.claim import (
     missing,
     named,
     read,
+    refusal_for,
     rows_of,
     setting,
     short_name,
@@ -72,7 +72,7 @@ def growth(
 
 def _growth(asked: _Asked, curve: Curve) -> Claim:
     rows = asked.rows
-    refusal = collapsed([curve], rows)
+    refusal = refusal_for([curve], rows)
     if refusal:
         return refusal
     first, last = curve.layers[0], last_layer(curve)
@@ -120,7 +120,7 @@ def quantized_against_full(
 
 
 def _against_full(asked: _Asked, *, quantized: Curve, full: Curve) -> Claim:
-    refusal = collapsed([quantized, full], asked.rows)
+    refusal = refusal_for([quantized, full], asked.rows)
     if refusal:
         return refusal
     found = asked.compare(quantized, full)
@@ -162,7 +162,7 @@ def dq_against_vanilla(
 
 def _against_vanilla(asked: _Asked, *, defended: Curve, plain: Curve) -> Claim:
     rows, both = asked.rows, [defended, plain]
-    refusal = collapsed(both, rows)
+    refusal = refusal_for(both, rows)
     if refusal:
         return refusal
     found = asked.compare(defended, plain)
@@ -209,7 +209,7 @@ def attack_against_controls(
 
 def _against_controls(asked: _Asked, *, attack: Curve, controls: list[Curve]) -> Claim:
     rows = asked.rows
-    refusal = collapsed([attack], rows)
+    refusal = refusal_for([attack], rows)
     if refusal:
         return refusal
     last = last_layer(attack)

@@ -11,11 +11,11 @@ from dqviz.charts.claim import (
     EQUAL,
     Claim,
     Kind,
-    collapsed,
     defended_pairs,
     missing,
     named,
     read,
+    refusal_for,
     rows_of,
     setting,
     short_name,
@@ -43,7 +43,7 @@ def _folded(one: Curve, other: Curve, rows: pd.DataFrame) -> Claim:
     pairs = [(a, b) for a, b in both if math.isfinite(a) and math.isfinite(b)]
     if not pairs:
         return missing("the networks share no layer with a folded norm", rows)
-    refusal = collapsed([one, other], rows)
+    refusal = refusal_for([one, other], rows)
     if refusal:
         return refusal
     lower, higher = (sum(_below(*pair[::step]) for pair in pairs) for step in (1, -1))
@@ -80,7 +80,7 @@ def margins(table: pd.DataFrame, *, dq: str = "dq", vanilla: str = "vanilla") ->
     for one, other in pairs:
         values = [value_at(c, "network", "median") for c in (one, other)]
         ratio = values[0] / values[1] if values[1] > 0 else math.nan
-        refusal = collapsed([one, other], rows)
+        refusal = refusal_for([one, other], rows)
         if refusal or not math.isfinite(ratio):
             claims.append(refusal or missing("a margin over L does not exist", rows))
             continue
@@ -114,7 +114,7 @@ def failure_predicted(table: pd.DataFrame, *, epsilon: float | None = None) -> l
 
 
 def _predicted(curve: Curve, margin: Curve | None, rows: pd.DataFrame) -> Claim:
-    refusal = collapsed([curve], rows)
+    refusal = refusal_for([curve], rows)
     if refusal:
         return refusal
     value, low, high = (value_at(curve, "network", s) for s in ("value", "low", "high"))

@@ -11,10 +11,10 @@ from dqviz.charts.claim import (
     EQUAL,
     Claim,
     by_ratio,
-    collapsed,
     missing,
     named,
     read,
+    refusal_for,
     rows_of,
     setting,
     times,
@@ -41,7 +41,7 @@ def quantizer_enlarges(
 
 
 def _enlarges(curve: Curve, rows: pd.DataFrame, statistic: str) -> Claim:
-    refusal = collapsed([curve], rows)
+    refusal = refusal_for([curve], rows)
     if refusal:
         return refusal
     gains = {
@@ -85,7 +85,7 @@ def _at_logits(others: Sequence[Curve], curve: Curve, statistic: str) -> float:
 
 
 def _flips(curve: Curve, rows: pd.DataFrame, total: float, crafted: float, statistic: str) -> Claim:
-    refusal = collapsed([curve], rows)
+    refusal = refusal_for([curve], rows)
     if refusal:
         return refusal
     value = value_at(curve, "logits", statistic)

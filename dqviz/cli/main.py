@@ -87,8 +87,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(options: argparse.Namespace, progress: ProgressLine) -> str | None:
     command: Command = options.run
     if options.command != "train" and options.out is not None:
-        from .output import check_writable
+        from .output import check_writable, refuse_inputs
 
+        refuse_inputs(options)
         check_writable(options.out)
     return command(options, progress)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from dqviz.specs import (
     ATTACKS,
     ESTIMATORS,
+    MAX_CLASSES,
     NORMS,
     RANGES,
     AttackSpec,
@@ -48,7 +49,10 @@ def add_network(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument("--arch", metavar="NAME", help="the checkpoint's architecture: resnet20")
     group.add_argument(
-        "--classes", metavar="N", type=whole(2), help="the checkpoint's number of classes"
+        "--classes",
+        metavar="N",
+        type=whole(2, MAX_CLASSES),
+        help="the checkpoint's number of classes",
     )
     for name in ("mean", "std"):
         group.add_argument(
@@ -81,7 +85,11 @@ def add_data(parser: argparse.ArgumentParser) -> None:
         "--image-size", metavar="PIXELS", type=whole(8, 1024), help="(default: the network's)"
     )
     group.add_argument(
-        "--batch-size", metavar="N", type=whole(1), default=64, help="images at once (default: 64)"
+        "--batch-size",
+        metavar="N",
+        type=whole(1, 100_000),
+        default=64,
+        help="images at once (default: 64)",
     )
 
 

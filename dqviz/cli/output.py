@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import math
 import os
@@ -10,6 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+
+from dqviz.cards import card_file_beside
+from dqviz.data.folder_paths import data_folder
+from dqviz.data.locations import PATH_KINDS
 
 
 def check_writable(file: str) -> None:
@@ -30,6 +35,28 @@ def check_writable(file: str) -> None:
         _try(_partial(path))
     except OSError as error:
         raise ValueError(f"--out: {file} cannot be written: {error.strerror or error}") from error
+
+
+def refuse_inputs(options: argparse.Namespace) -> None:
+    """Refuses to write over what is read: a checkpoint, the card beside it, a file of images.
+
+    Raises:
+        ValueError: if --out names one of them.
+    """
+    out = Path(options.out).absolute().resolve()
+    checkpoint = getattr(options, "checkpoint", None)
+    read = [Path(checkpoint), card_file_beside(checkpoint)] if checkpoint else []
+    for option in ("data", "calibration"):
+        kind, _, path = (getattr(options, option, None) or "").partition(":")
+        if kind in PATH_KINDS and path:
+            read += [Path(path), data_folder() / path]
+    for file in read:
+        if file is None:
+            continue
+        source = file.absolute().resolve()
+        holds_tables = source.is_dir() and out.suffix.lower() == ".parquet"
+        if out == source or (holds_tables and source in out.parents):
+            raise ValueError(f"--out: {options.out} belongs to what is read; choose another file")
 
 
 def check_folder(folder: str) -> None:

@@ -29,6 +29,7 @@ def train_recipe(options: argparse.Namespace, progress: ProgressLine) -> str:
             recipe,
             folder,
             progress=lambda state: progress.say(describe(state), log_every=LOG_SECONDS),
+            loading=lambda done, total: progress(done / max(total, 1), "loading images"),
         )
     except KeyboardInterrupt:
         progress.clear()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pandas as pd
 
 from dqviz.experiments import Result
@@ -14,6 +16,8 @@ AMPLIFICATION = {
     "times input": ("amplification", "median"),
     "gain": ("quantizer_gain", "median"),
     "flips": ("bucket_flip_rate", "median"),
+    "flips add": ("flip_contribution", "median"),
+    "predicts failure": ("failure_auc_amplification", "value"),
     "linear gain": ("linear_gain", "median"),
     "SQNR dB": ("sqnr_db", "median"),
 }
@@ -56,15 +60,26 @@ def amplification_view(result: Result) -> str:
         attack, epsilon = str(rows["attack"].iloc[0]), float(rows["epsilon"].iloc[0])
         accuracy = _network_value(rows, "robust_accuracy")
         title = f"{attack} at {epsilon * 255:.4g}/255: accuracy {100 * accuracy:.1f} %; medians"
-        blocks.append(f"{title}\n{by_layer(rows, AMPLIFICATION)}")
+        blocks.append(f"{title}\n{by_layer(rows, AMPLIFICATION)}{_failure(rows)}")
     return "\n\n".join(blocks)
+
+
+def _failure(rows: pd.DataFrame) -> str:
+    """How well failure is predicted, as areas under the curve, where that was measured."""
+    titles = {"failure_auc_amplification": "amplification", "failure_auc_margin": "clean margin"}
+    areas = [
+        f"{title} {_network_value(rows, metric):.3f}"
+        for metric, title in titles.items()
+        if ((rows["layer"] == "network") & (rows["metric"] == metric)).any()
+    ]
+    return f"\npredicting failure, area under the curve: {', '.join(areas)}" if areas else ""
 
 
 def lipschitz_view(result: Result) -> str:
     """The constants layer by layer, the gains at every epsilon, then what the network has."""
     network = result.table[result.table["layer"] == "network"]
     lines = [
-        f"{row['metric']} {row['statistic']}: {row['value']:.4g}"
+        f"{row['metric']} {row['statistic']}: {_or_none(row['value'], result, row['statistic'])}"
         for row in network.to_dict(orient="records")
     ]
     gains = result.table[result.table["metric"] == "measured_gain"]
@@ -75,6 +90,14 @@ def lipschitz_view(result: Result) -> str:
     ]
     parts = [heading(result), by_layer(result.table, LIPSCHITZ), *by_epsilon, "\n".join(lines)]
     return "\n\n".join(part for part in parts if part)
+
+
+def _or_none(value: float, result: Result, statistic: str) -> str:
+    """The number, or that there is none and why: without an upper bound there is no margin."""
+    if math.isfinite(value):
+        return f"{value:.4g}"
+    reason = result.reasons.get(statistic) or result.reasons.get("upper")
+    return f"none ({reason})" if reason else "none"
 
 
 def accuracy_view(result: Result) -> str:

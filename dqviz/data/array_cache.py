@@ -53,7 +53,7 @@ def cached_pixels(
         folder.mkdir(parents=True, exist_ok=True)
         lock.acquire()
     except (OSError, NotImplementedError) as error:  # filelock.Timeout is an OSError
-        log.warning("no lock for %s (%s): building without it", path, error)
+        log.info("no lock for %s (%s): building without it", path, error)
         return _build_and_write(path, build)
     try:
         pixels = _read(path, shape)

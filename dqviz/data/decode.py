@@ -22,7 +22,17 @@ MAX_SIDE = 16_384
 MAX_PIXELS = 50_000_000
 MIN_SIDE = 4
 
-UNREADABLE = (OSError, ValueError, SyntaxError, EOFError, struct.error, zlib.error, MemoryError)
+UNREADABLE = (
+    OSError,
+    ValueError,
+    SyntaxError,
+    EOFError,
+    RuntimeError,
+    struct.error,
+    zlib.error,
+    MemoryError,
+)
+"""What opening or reading a damaged image may raise."""
 _ADDRESS = re.compile(r" ?<[^<>]* at 0x[0-9a-fA-F]+>")
 
 BOMBS = (Image.DecompressionBombError, Image.DecompressionBombWarning)
@@ -59,10 +69,14 @@ def decode_image(data: bytes, *, size: int, where: str) -> npt.NDArray[np.uint8]
     except DataError:
         raise
     except UNREADABLE as error:
-        reason = _ADDRESS.sub("", str(error)) or type(error).__name__
         raise DataError(
-            f"{where}: not a readable image ({reason}); expected {', '.join(FORMATS)}"
+            f"{where}: not a readable image ({reason_of(error)}); expected {', '.join(FORMATS)}"
         ) from error
+
+
+def reason_of(error: Exception) -> str:
+    """What was wrong with an image, without addresses in memory."""
+    return _ADDRESS.sub("", str(error)) or type(error).__name__
 
 
 @contextlib.contextmanager

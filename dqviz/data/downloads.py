@@ -160,7 +160,9 @@ def _download(archive: Archive, folder: Path, progress: Callable[[int, int], Non
         if md5.hexdigest() != archive.md5:
             raise DataError(
                 f"{archive.url} has the MD5 {md5.hexdigest()} after {done:,} bytes; "
-                f"expected {archive.md5}: the download was cut short or the file was replaced"
+                f"expected {archive.md5}: the download was cut short, or another page was sent in "
+                f"the file's place; {expected_files(folder.name)}; or use streetdigits, the "
+                "embedded default, which needs no download"
             )
         os.replace(temporary, path)
     finally:

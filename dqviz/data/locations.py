@@ -18,6 +18,8 @@ SPLIT_FOLDERS = {"train": ("train",), "test": ("test", "val", "validation")}
 """What a split's folder of images may be called, the first that is there being taken."""
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
+FOREIGN_SUFFIXES = (".gif", ".tif", ".tiff", ".avif", ".heic", ".jp2", ".ppm", ".pgm", ".tga")
+"""Images that are not read: to leave them out would measure something else than what is there."""
 
 
 def split_name(name: str) -> tuple[str, str]:
@@ -136,11 +138,24 @@ def _folders(path: Path) -> tuple[Path, ...]:
 
 
 def image_files(folder: Path) -> tuple[Path, ...]:
-    """The image files of one class, sorted by name, folders inside it included."""
-    return tuple(
-        sorted(
-            p
-            for p in folder.rglob("*")
-            if p.suffix.lower() in IMAGE_SUFFIXES and not p.name.startswith(".") and p.is_file()
-        )
-    )
+    """The image files of one class, sorted by name, folders inside it included.
+
+    Raises:
+        DataError: for a folder that cannot be read, or an image of a format that is not.
+    """
+    found = []
+    for root, _, names in os.walk(folder, onerror=_refuse_unreadable):
+        visible = [Path(root, name) for name in names if not name.startswith(".")]
+        foreign = [p for p in visible if p.suffix.lower() in FOREIGN_SUFFIXES]
+        if foreign:
+            raise DataError(
+                f"{min(foreign)} is of a format that is not read; expected files ending in "
+                f"{', '.join(IMAGE_SUFFIXES)}: convert it or take it away"
+            )
+        found += [p for p in visible if p.suffix.lower() in IMAGE_SUFFIXES and p.is_file()]
+    return tuple(sorted(found))
+
+
+def _refuse_unreadable(error: OSError) -> None:
+    if not isinstance(error, FileNotFoundError):  # a class need not have a folder in each split
+        raise DataError(f"{error.filename} cannot be read: {error.strerror}") from error

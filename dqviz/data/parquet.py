@@ -10,6 +10,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from dqviz.specs import MAX_CLASSES
+
 from .array_cache import Pixels
 from .decode import decode_image
 from .errors import DataError
@@ -17,14 +19,13 @@ from .source import Progress, Rows, Source
 
 IMAGE_COLUMNS = ("img", "image")
 LABEL_COLUMN = "label"
-MAX_CLASSES = 100_000
 BATCH_ROWS = 1024
 
 MAX_ROWS = 10_000_000
 """What a file may have: a label that is repeated takes no room in a file, but eight bytes here."""
 
-MAX_COLUMN_BYTES = 2 * 2**30
-"""What a column of a row group may take once it is decompressed."""
+MAX_GROUP_BYTES = 2 * 2**30
+"""What a row group may take once it is decompressed."""
 
 
 class ParquetSource(Source):
@@ -43,8 +44,8 @@ class ParquetSource(Source):
         """
         self.files = files
         self.columns = tuple(_image_column(file) for file in files)
-        for file, column in zip(files, self.columns, strict=True):
-            _check_sizes(file, column)
+        for file in files:
+            _check_sizes(file)
         shards = [_labels(file) for file in files]
         self.starts = np.cumsum([0, *(len(shard) for shard in shards)])
         labels = np.concatenate(shards)
@@ -82,7 +83,7 @@ class ParquetSource(Source):
 def _open(file: Path) -> pq.ParquetFile:
     try:
         return pq.ParquetFile(file)
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, ValueError) as error:
         raise DataError(f"{file} cannot be read as parquet: {error}") from error
 
 
@@ -93,6 +94,7 @@ def _image_column(file: Path) -> str:
     for name in IMAGE_COLUMNS:
         if name not in schema.names:
             continue
+        _check_once(file, schema, name)
         kind, path = schema.field(name).type, name
         if pa.types.is_struct(kind) and kind.get_field_index("bytes") >= 0:
             kind, path = kind.field("bytes").type, f"{name}.bytes"
@@ -107,8 +109,16 @@ def _image_column(file: Path) -> str:
     )
 
 
-def _check_sizes(file: Path, column: str) -> None:
-    """Refuses a file that says itself that it would take too much memory, before it is read."""
+def _check_once(file: Path, schema: pa.Schema, name: str) -> None:
+    if schema.names.count(name) > 1:
+        raise DataError(f"{file} has {schema.names.count(name)} columns {name!r}; expected one")
+
+
+def _check_sizes(file: Path) -> None:
+    """Refuses a file that says itself that it would take too much memory, before it is read.
+
+    Row groups are asked for their size as a whole: damaged metadata of a column ends the process.
+    """
     with _open(file) as parquet:
         metadata = parquet.metadata
     if metadata.num_rows > MAX_ROWS:
@@ -116,22 +126,13 @@ def _check_sizes(file: Path, column: str) -> None:
     start = 0
     for group in range(metadata.num_row_groups):
         stop = start + metadata.row_group(group).num_rows
-        for name in (LABEL_COLUMN, column):
-            size = _column_bytes(metadata, group, name)
-            if size > MAX_COLUMN_BYTES:
-                raise DataError(
-                    f"{file}, rows {start} to {stop - 1}: a decompression bomb: column {name!r} "
-                    f"takes {size:,} bytes once it is decompressed; "
-                    f"expected at most {MAX_COLUMN_BYTES:,} in a row group"
-                )
+        size = metadata.row_group(group).total_byte_size
+        if size > MAX_GROUP_BYTES:
+            raise DataError(
+                f"{file}, rows {start} to {stop - 1}: a decompression bomb: the row group takes "
+                f"{size:,} bytes once it is decompressed; expected at most {MAX_GROUP_BYTES:,}"
+            )
         start = stop
-
-
-def _column_bytes(metadata: pq.FileMetaData, group: int, path: str) -> int:
-    """The size of a column of a row group, decompressed, by the file's own word."""
-    chunks = metadata.row_group(group)
-    columns = [chunks.column(index) for index in range(chunks.num_columns)]
-    return sum(c.total_uncompressed_size for c in columns if c.path_in_schema == path)
 
 
 def _labels(file: Path) -> Rows:
@@ -141,6 +142,7 @@ def _labels(file: Path) -> Rows:
             raise DataError(
                 f"{file} has the columns {', '.join(schema.names)}; expected a column 'label'"
             )
+        _check_once(file, schema, LABEL_COLUMN)
         kind = schema.field(LABEL_COLUMN).type
         if not pa.types.is_integer(kind):
             raise DataError(f"{file}: column 'label' has type {kind}; expected integers")
@@ -151,13 +153,14 @@ def _labels(file: Path) -> Rows:
     if column.null_count:
         row = int(np.flatnonzero(column.is_null().to_numpy(zero_copy_only=False))[0])
         raise DataError(f"{file}, row {row}: the label is missing; expected an integer")
-    labels: Rows = column.to_numpy(zero_copy_only=False).astype(np.int64)
-    bad = np.flatnonzero((labels < 0) | (labels >= MAX_CLASSES))
+    numbers = column.to_numpy(zero_copy_only=False)
+    bad = np.flatnonzero((numbers < 0) | (numbers >= MAX_CLASSES))
     if len(bad):
         raise DataError(
-            f"{file}, row {bad[0]}: the label is {labels[bad[0]]}; "
+            f"{file}, row {bad[0]}: the label is {numbers[bad[0]]}; "
             f"expected 0 to {MAX_CLASSES - 1:,}"
         )
+    labels: Rows = numbers.astype(np.int64)
     return labels
 
 
@@ -181,20 +184,24 @@ def _encoded(file: Path, column: str, rows: Rows) -> Iterator[bytes | None]:
             stop = start + parquet.metadata.row_group(group).num_rows
             first, last = np.searchsorted(rows, (start, stop))
             if first < last:
-                yield from _from_group(parquet, file, group, column, rows[first:last] - start)
+                yield from _from_group(
+                    parquet, file, group, column, rows[first:last] - start, start
+                )
             start = stop
 
 
 def _from_group(
-    parquet: pq.ParquetFile, file: Path, group: int, column: str, rows: Rows
+    parquet: pq.ParquetFile, file: Path, group: int, column: str, rows: Rows, first_row: int
 ) -> Iterator[bytes | None]:
-    """The encoded images of ascending rows of one row group, a few in memory at a time.
+    """The encoded images of some rows of one row group, a few in memory at a time.
+
+    `rows` ascend and count from the group's first row, which is the file's row `first_row`.
 
     Rows that are equal may be held once in the file, so that no row is larger than the column, but
     many together are.
     """
-    largest = max(_column_bytes(parquet.metadata, group, column), 1)
-    count = min(max(MAX_COLUMN_BYTES // largest, 1), BATCH_ROWS)
+    largest = max(parquet.metadata.row_group(group).total_byte_size, 1)
+    count = min(max(MAX_GROUP_BYTES // largest, 1), BATCH_ROWS)
     start = 0
     try:
         for batch in parquet.iter_batches(count, row_groups=[group], columns=[column]):
@@ -203,5 +210,8 @@ def _from_group(
             for value in chosen.to_pylist():
                 yield value["bytes"] if isinstance(value, dict) else value
             start += len(batch)
+        if len(rows) and start <= rows[-1]:
+            raise DataError(f"{file} holds fewer rows than its metadata says")
     except (pa.ArrowException, OSError) as error:
-        raise DataError(f"{file}, row group {group} cannot be read: {error}") from error
+        rows_read = f"rows {first_row + start} to {first_row + start + count - 1}"
+        raise DataError(f"{file}: one of the {rows_read} cannot be read: {error}") from error

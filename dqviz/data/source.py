@@ -68,15 +68,15 @@ class Source(abc.ABC):
         Raises:
             DataError: if the images do not fit in memory.
         """
-        if self.fixed_size and size != self.native_size:
-            return resized(self.read(rows, self.native_size, progress), size)
-        everything = len(self.labels) * size * size * 3
         wanted = len(rows) * size * size * 3 * 4
         if wanted > MAX_BYTES:
             raise DataError(
                 f"{len(rows):,} images of {size} x {size} pixels take {wanted / 2**30:.0f} GiB; "
                 f"expected at most {MAX_BYTES / 2**30:.0f} GiB: ask for fewer images (n_samples)"
             )
+        if self.fixed_size and size != self.native_size:
+            return resized(self.read(rows, self.native_size, progress), size)
+        everything = len(self.labels) * size * size * 3
         if not self.cached or everything > MAX_CACHED_BYTES:
             return self.decode(rows, size, progress)
         whole = cached_pixels(

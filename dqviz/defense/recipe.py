@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import re
 import tomllib
 from pathlib import Path
 from typing import Any
 
 from dqviz.defense.errors import TrainError
+from dqviz.models.checkpoints import LEAST_STD
 from dqviz.specs import DataSpec, DefenseSpec, SpecError
+
+MOST = 2**30 - 1
+"""No whole number of a recipe is larger: seeds for every step are made of them."""
+
+_NAME = re.compile(r"[A-Za-z0-9_.+-]{1,80}")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -45,23 +52,33 @@ class Recipe:
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size", "learning_rate"):
             if not 0 < getattr(self, name) < math.inf:
-                raise TrainError(f"{name} must be finite and positive; got {getattr(self, name)}")
+                raise TrainError(f"{name} must be finite and positive; got {self._said(name)}")
         not_negative = ("warmup_epochs", "momentum", "weight_decay", "clip", "crop", "hold_out")
         for name in (*not_negative, "seed"):
             if not 0 <= getattr(self, name) < math.inf:
-                raise TrainError(f"{name} must be finite, 0 or more; got {getattr(self, name)}")
+                raise TrainError(f"{name} must be finite, 0 or more; got {self._said(name)}")
+        for name in ("epochs", "batch_size", "crop", "hold_out", "seed"):
+            if getattr(self, name) > MOST:
+                raise TrainError(f"{name} must be at most {MOST:,}; got {self._said(name)}")
         if self.momentum >= 1:
             raise TrainError(f"momentum must be less than 1; got {self.momentum}")
         for name in ("mean", "std"):
             values = getattr(self, name)
             if len(values) != 3 or not all(map(math.isfinite, values)):
                 raise TrainError(f"{name} must be three finite numbers; got {list(values)}")
-        if min(self.std) <= 0:
-            raise TrainError(f"std must be positive; got {list(self.std)}")
+        if min(self.std) < LEAST_STD:
+            raise TrainError(f"std must be at least {LEAST_STD}; got {list(self.std)}")
         if self.precision not in ("auto", "float32", "bfloat16"):
             raise TrainError(f"precision must be auto, float32 or bfloat16; got {self.precision!r}")
-        if len(self.id.split("/")) != 3 or not all(self.id.split("/")):
-            raise TrainError(f"id must be DATASET/ARCH/WEIGHTS; got {self.id!r}")
+        parts = self.id.split("/")
+        if len(parts) != 3 or not all(map(_NAME.fullmatch, parts)):
+            raise TrainError(
+                f"id must be DATASET/ARCH/WEIGHTS; got {self.id[:300]!r} (each part has 1 to 80 "
+                "letters, digits or _ . + -)"
+            )
+
+    def _said(self, name: str) -> str:
+        return str(getattr(self, name))[:30]
 
     @property
     def arch(self) -> str:
@@ -79,7 +96,7 @@ def read_recipe(path: Path) -> Recipe:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise TrainError(f"there is no recipe at {path}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+    except (ValueError, RecursionError, OSError) as error:
         raise TrainError(f"{path} is not a readable TOML file: {error}") from error
     try:
         return from_table(table)

@@ -31,6 +31,7 @@ def train(
     out_dir: Path | str,
     *,
     progress: Callable[[Progress], None] | None = None,
+    loading: Callable[[int, int], None] | None = None,
 ) -> Path:
     """Train a recipe, or go on where it was killed, and write the network and its card.
 
@@ -39,6 +40,7 @@ def train(
         out_dir: the folder for DATASET-ARCH-WEIGHTS.safetensors and .json; the checkpoint of the
             unfinished training lies in a folder of the network's name inside it.
         progress: called about once a second.
+        loading: called while images are downloaded or read, with what is done and what there is.
 
     Returns:
         The path of the weights; the card lies beside it.
@@ -50,13 +52,9 @@ def train(
     recipe = recipe if isinstance(recipe, Recipe) else read_recipe(Path(recipe))
     folder = Path(out_dir)
     stem = file_stem(recipe.id)
-    data = load_data(recipe.data)
-    test = load_data(recipe.test)
-    if test.classes != data.classes and len(test.classes) != len(data.classes):
-        raise TrainError(
-            f"{recipe.data.name} has {len(data.classes)} classes, {recipe.test.name} has "
-            f"{len(test.classes)}"
-        )
+    data = load_data(recipe.data, progress=loading)
+    test = load_data(recipe.test, progress=loading)
+    _require_match(data, test)
     trained = train_network(recipe, folder / stem, data=data, report=progress)
     weights = folder / f"{stem}.safetensors"
     partial = weights.with_suffix(".partial")
@@ -66,6 +64,23 @@ def train(
     card = describe(recipe, trained, weights, data=data, test=test)
     write_card(card, folder / f"{stem}.json")
     return weights
+
+
+def _require_match(data: ImageData, test: ImageData) -> None:
+    """Refuse test images of other classes or another size than the training images."""
+    numbers = tuple(str(index) for index in range(len(data.classes)))
+    named = numbers not in (data.classes, test.classes)
+    if len(test.classes) != len(data.classes) or (named and test.classes != data.classes):
+        raise TrainError(
+            f"the classes of {data.name} and {test.name} must be the same; got {len(data.classes)} "
+            f"({', '.join(data.classes[:3])}, ...) and {len(test.classes)} "
+            f"({', '.join(test.classes[:3])}, ...)"
+        )
+    if data.images.shape[1:] != test.images.shape[1:]:
+        raise TrainError(
+            f"images of {data.name} and {test.name} must have one size; got "
+            f"{tuple(data.images.shape[1:])} and {tuple(test.images.shape[1:])}: set one image_size"
+        )
 
 
 def describe(

@@ -12,6 +12,7 @@ import os
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
@@ -74,8 +75,8 @@ def train_network(
         report: called about once a second; may raise to stop, and nothing is lost.
 
     Raises:
-        TrainError: if the loss is no longer finite, the checkpoint is of another recipe, or the
-            data set is smaller than a batch.
+        TrainError: if the loss is no longer finite, the checkpoint is damaged or of another
+            recipe, the data set is smaller than a batch, or the images than the crop.
     """
     data = load_data(recipe.data) if data is None else data
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -96,6 +97,10 @@ class _Run:
             raise TrainError(
                 f"{len(data)} images less {recipe.hold_out} held out do not fill one batch of "
                 f"{recipe.batch_size}"
+            )
+        if recipe.crop >= data.images.shape[-1]:
+            raise TrainError(
+                f"crop must be below the images' {data.images.shape[-1]} pixels; got {recipe.crop}"
             )
         self.recipe, self.folder, self.device = recipe, folder, device
         # bytes: a quarter of the memory, and every data set here has eight bits a channel
@@ -134,11 +139,22 @@ class _Run:
         path = self.folder / "training.pt"
         if not path.exists():
             return
-        state = torch.load(path, weights_only=True, map_location=self.device)
-        if state["recipe"] != repr(self.recipe):
+        try:
+            state = torch.load(path, weights_only=True, map_location=self.device)
+            recipe = state["recipe"]
+            if recipe == repr(self.recipe):
+                self._restore(state)
+        except Exception as error:  # a damaged file can make torch.load raise nearly anything
+            raise TrainError(
+                f"{path} is damaged or not the checkpoint of a training, and nothing in it was "
+                f"run ({type(error).__name__}): delete it to start again"
+            ) from error
+        if recipe != repr(self.recipe):
             raise TrainError(
                 f"{path} is the checkpoint of another recipe; choose another folder or delete it"
             )
+
+    def _restore(self, state: dict[str, Any]) -> None:
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.step, self.loss, self.accuracy = state["step"], state["loss"], state["accuracy"]
@@ -158,6 +174,8 @@ class _Run:
             "precision": self.precision.name,
         }
         torch.save(state, part)
+        with part.open("rb+") as file:
+            os.fsync(file.fileno())  # else a power cut can leave the name without the content
         os.replace(part, self.folder / "training.pt")
 
     def go(self, report: Callable[[Progress], None] | None) -> None:

@@ -86,8 +86,11 @@ def network_lipschitz(
         progress: called with images done and in all, of the Jacobians; may raise to cancel.
 
     Raises:
-        MeasureError: if images and their perturbed versions do not fit together.
+        MeasureError: if images and their perturbed versions do not fit together, or `input_shape`
+            is none.
     """
+    if len(input_shape) != 3 or min(input_shape) < 1:
+        raise MeasureError(f"input_shape is (C, H, W) of one image; got {tuple(input_shape)}")
     if adversarial is not None and images is None:
         raise MeasureError("perturbed images came without the images themselves")
     reasons: dict[str, str] = {}

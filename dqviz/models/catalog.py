@@ -13,8 +13,7 @@ from dqviz.models.errors import ModelError
 from dqviz.models.initialisation import initialise
 from dqviz.models.operations import UnsupportedOperation
 from dqviz.models.registry import Architecture, Registry, Series
-
-MAX_CLASSES = 100_000
+from dqviz.specs import MAX_CLASSES
 
 REGISTRY = Registry()
 register = REGISTRY.register
@@ -53,6 +52,8 @@ def find_architecture(arch: str) -> Architecture:
         UnsupportedOperation: if it is known not to be soundly quantizable; names the operation.
         ModelError: if there is none of that name; names the closest ones.
     """
+    if not isinstance(arch, str):
+        raise ModelError(f"an architecture is named by a text such as 'resnet20'; got {arch!r}")
     operation = vision.refused_operation(arch)
     if operation is not None:
         raise UnsupportedOperation(

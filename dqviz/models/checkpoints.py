@@ -25,6 +25,8 @@ WRAPPERS = ("state_dict", "model_state_dict", "model", "net", "network", "weight
 PREFIXES = ("module.", "_orig_mod.", "net.", "model.")
 FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 CHANNELS = 3
+LEAST_STD = 1e-6
+"""A standard deviation below this is taken for a mistake; far below, it is zero in float32."""
 SHOWN = 5
 """How many names of each kind a message lists."""
 
@@ -56,7 +58,7 @@ def load_checkpoint(
             code, or something is neither given nor found.
     """
     name = str(path)
-    if None in (arch, classes, mean, std):
+    if any(value is None for value in (arch, classes, mean, std)):
         card = _card_beside(path)
         if card is not None:
             arch = card.arch if arch is None else arch
@@ -67,9 +69,7 @@ def load_checkpoint(
             f"{name}: say the architecture and the number of classes, such as arch='resnet20', "
             f"classes=10; got arch={arch!r}, classes={classes!r}, and no card beside the file"
         )
-    if isinstance(classes, str):
-        raise ModelError(f"classes is a number or a list of names; got the text {classes!r}")
-    count = classes if isinstance(classes, int) else len(classes)
+    count = _count(classes)
     tensors = unwrap(read_checkpoint_file(path), name=name)
     network = make_network(arch, count)
     held_mean, held_std = take_normalisation(tensors)
@@ -78,6 +78,14 @@ def load_checkpoint(
     mean, std = check_normalisation(mean, std, name=name)
     load_state(network, find_architecture(arch).adapt(tensors), classes=count, name=name)
     return finish(network, arch=arch, mean=mean, std=std)
+
+
+def _count(classes: int | Sequence[str]) -> int:
+    if isinstance(classes, int):
+        return classes
+    if isinstance(classes, str) or not isinstance(classes, Sequence):
+        raise ModelError(f"classes is a number or a list of names; got {classes!r}")
+    return len(classes)
 
 
 def _card_beside(path: str | os.PathLike[str]) -> cards.Card | None:
@@ -158,7 +166,7 @@ def check_normalisation(
     """Mean and std as tuples.
 
     Raises:
-        ModelError: if one is missing, has not three finite numbers, or a std is not positive.
+        ModelError: if one is missing, has not three finite numbers, or a std is below `LEAST_STD`.
     """
     if mean is None or std is None:
         raise ModelError(
@@ -167,15 +175,24 @@ def check_normalisation(
             "std=(1, 1, 1) for none, on the command line --mean 0.485,0.456,0.406 --std "
             f"0.229,0.224,0.225, or in a card beside it; got mean={mean}, std={std}"
         )
-    for what, values in (("mean", mean), ("std", std)):
+    for what, given in (("mean", mean), ("std", std)):
+        values = _numbers(given)
         finite = all(-1e6 < value < 1e6 for value in values)
-        if len(values) != CHANNELS or not finite or (what == "std" and min(values) <= 0):
+        if len(values) != CHANNELS or not finite or (what == "std" and min(values) < LEAST_STD):
             positive = "positive " if what == "std" else ""
             raise ModelError(
                 f"{name}: {what} needs {CHANNELS} finite {positive}numbers, one a colour channel; "
-                f"got {tuple(values)}"
+                f"got {values or given!r}"
             )
-    return tuple(float(value) for value in mean), tuple(float(value) for value in std)
+    return _numbers(mean), _numbers(std)
+
+
+def _numbers(values: Any) -> tuple[float, ...]:
+    """The numbers in a list or an array, none for anything else."""
+    try:
+        return () if isinstance(values, str) else tuple(float(value) for value in values)
+    except (TypeError, ValueError):
+        return ()
 
 
 def load_state(network: nn.Module, tensors: State, *, classes: int, name: str) -> None:
@@ -190,7 +207,7 @@ def load_state(network: nn.Module, tensors: State, *, classes: int, name: str) -
     expected = network.state_dict()
     optional = {key for key in expected if key.endswith("num_batches_tracked")}
     missing = [key for key in expected if key not in tensors and key not in optional]
-    unexpected = [key for key in tensors if key not in expected]
+    unexpected = sorted(key for key in tensors if key not in expected)
     wrong = [
         (key, tuple(tensors[key].shape), tuple(value.shape))
         for key, value in expected.items()

@@ -193,7 +193,7 @@ def _checkpoint_info(spec: ModelSpec, path: str) -> ModelInfo:
 
 
 def _split_id(id: str) -> tuple[str, str, str]:
-    parts = id.split("/")
+    parts = id.split("/") if isinstance(id, str) else []
     if len(parts) != 3 or not all(parts):
         raise ModelError(
             "a network's id has three parts, DATASET/ARCH/WEIGHTS, such as "

@@ -67,14 +67,24 @@ class Classifier(nn.Module):
         """Images (N, C, H, W) with pixels in [0, 1] in, logits (N, classes) out.
 
         Raises:
-            ModelError: if the images are too small for the network's layers.
+            ModelError: if the images have not the network's channels, or are too small for its
+                layers.
         """
+        if isinstance(images, torch.Tensor):  # and no stand-in of a tracer's
+            self._require_channels(images)
         try:
             logits: torch.Tensor = self.net(self.normalize(images))
         except RuntimeError as error:
             explain_small_images(error, images.shape, arch=self.arch, made_for=self.made_for)
             raise
         return logits
+
+    def _require_channels(self, images: torch.Tensor) -> None:
+        channels = self.normalize.mean.numel()
+        if images.dim() != 4 or images.shape[1] != channels:
+            raise ModelError(
+                f"{self.arch} takes images (N, {channels}, H, W); got {tuple(images.shape)}"
+            )
 
 
 def explain_small_images(

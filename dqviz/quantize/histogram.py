@@ -75,7 +75,7 @@ def from_json(document: Mapping[str, Any]) -> dict[str, Histogram]:
         try:
             counts = np.asarray(entry["counts"], dtype=np.int64)
             histograms[name] = Histogram(float(entry["low"]), float(entry["high"]), counts)
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise QuantizeError(
                 f"the histogram of layer {name!r} cannot be read: {error}"
             ) from None

@@ -116,13 +116,19 @@ def _histograms(
         )
     if isinstance(calibration, torch.Tensor):
         return collect_histograms(model, calibration)
-    missing = [display_name(name) for name in needed if name not in calibration]
+    if not isinstance(calibration, Mapping):
+        raise QuantizeError(
+            "a calibration is histograms by layer, or a tensor of images (N, C, H, W); "
+            f"got a {type(calibration).__name__}"
+        )
+    held = {display_name(name): histogram for name, histogram in calibration.items()}
+    missing = [name for name in map(display_name, needed) if name not in held]
     if missing:
         raise QuantizeError(
             f"the calibration lacks {len(missing)} of {len(needed)} layers: {', '.join(missing)}; "
-            f"it holds {', '.join(display_name(name) for name in calibration) or 'none'}"
+            f"it holds {', '.join(held) or 'none'}"
         )
-    return {name: calibration[name] for name in needed}
+    return {name: held[display_name(name)] for name in needed}
 
 
 def _refuse_lost_signs(histograms: Mapping[str, Histogram], act_bits: dict[str, int]) -> None:

@@ -20,7 +20,7 @@ from .methods import (
     DefenseSpec,
     QuantSpec,
 )
-from .subjects import DataSpec, ModelSpec
+from .subjects import MAX_CLASSES, DataSpec, ModelSpec
 
 __all__ = [
     "ATTACKS",
@@ -29,6 +29,7 @@ __all__ = [
     "EXPERIMENTS",
     "FULL_PRECISION",
     "LONGEST",
+    "MAX_CLASSES",
     "NORMS",
     "RANGES",
     "RESULTS_VERSION",

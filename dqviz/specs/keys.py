@@ -45,8 +45,17 @@ def spec_key(spec: Spec) -> str:
             name = part.id if isinstance(part, ModelSpec) else part.name
             raise SpecError(f"only resolved specifications have a key; {name!r} has no fingerprint")
     document = {"results_version": RESULTS_VERSION, "spec": to_json(spec)}
-    text = json.dumps(document, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    text = json.dumps(_canonical(document), sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def _canonical(value: Any) -> Any:
+    """Numbers that are equal in one form: 1.0 as 1, and no negative zero."""
+    if isinstance(value, dict):
+        return {key: _canonical(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_canonical(item) for item in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _parts(spec: object) -> list[object]:

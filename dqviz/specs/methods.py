@@ -99,6 +99,10 @@ class AttackSpec:
         require(self.steps >= 1, f"steps must be at least 1; got {self.steps}")
         require(self.restarts >= 1, f"restarts must be at least 1; got {self.restarts}")
         require(
+            self.restarts == 1 or self.random_start or self.name != "pgd",
+            f"without a random start every restart is the same; got {self.restarts} of them",
+        )
+        require(
             self.alpha is None or 0 < self.alpha <= LONGEST,
             f"alpha must be positive and at most {LONGEST:g}, in pixel units; got {self.alpha}",
         )

@@ -6,6 +6,9 @@ import dataclasses
 
 from .checks import check_types, require, require_choice, require_seed
 
+MAX_CLASSES = 100_000
+"""What images and networks may have; more are taken for a mistake."""
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class DataSpec:
@@ -66,8 +69,8 @@ class ModelSpec:
                 f"streetdigits/resnet20/vanilla; got {self.id!r}",
             )
         require(
-            self.classes is None or self.classes >= 2,
-            f"a classifier needs at least 2 classes; got {self.classes}",
+            self.classes is None or 2 <= self.classes <= MAX_CLASSES,
+            f"a classifier has 2 to {MAX_CLASSES:,} classes; got {self.classes}",
         )
         require(
             self.std is None or all(v > 0 for v in self.std),

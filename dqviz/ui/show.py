@@ -40,7 +40,9 @@ KINDS = {
 }
 KINDS_SAID = {
     "supports": ":material/check: agrees with what the authors of Defensive Quantization claim",
-    "contradicts": ":material/close: speaks against what the authors of Defensive Quantization claim",
+    "contradicts": (
+        ":material/close: speaks against what the authors of Defensive Quantization claim"
+    ),
     "undecided": ":material/question_mark: settles nothing: too uncertain, or layers disagree",
 }
 """What the marks mean, except that of a sentence which only informs."""

@@ -10,9 +10,10 @@ import io
 import warnings
 from pathlib import Path
 
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps
 
 from dqviz.cards import MAX_CARD_BYTES
+from dqviz.data.decode import FORMATS, UNREADABLE, reason_of
 from dqviz.data.folder_paths import data_folder
 
 CHECKPOINT_SUFFIXES = (".safetensors", ".pt", ".pth", ".th")
@@ -66,15 +67,18 @@ def keep_image(content: bytes) -> Path:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(io.BytesIO(content)) as image:
+            with Image.open(io.BytesIO(content), formats=FORMATS) as image:
                 _check_pixels(image.size)
                 picture = ImageOps.exif_transpose(image).convert("RGB")
     except UploadError:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise UploadError(f"the image is too large when unpacked: {error}") from error
-    except (UnidentifiedImageError, OSError, ValueError, SyntaxError) as error:
-        raise UploadError(f"the file is not an image that can be read: {error}") from error
+    except UNREADABLE as error:
+        raise UploadError(
+            f"the file is not an image that can be read ({reason_of(error)}); "
+            f"expected {', '.join(FORMATS)}"
+        ) from error
     picture.thumbnail((KEPT_SIDE, KEPT_SIDE))
     packed = io.BytesIO()
     picture.save(packed, format="PNG")

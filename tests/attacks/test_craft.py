@@ -36,7 +36,7 @@ def test_settings_of_iterated_attacks_are_passed_on(net: Classifier) -> None:
     assert (attack.steps, attack.restarts, attack.targeted) == (7, 3, True)
     assert attack.step_size(0.1) == 0.01
     assert make_attack(net, AttackSpec(name="bim", steps=5), 0.1).step_size(0.1) == 0.05
-    still = make_attack(net, AttackSpec(name="pgd", restarts=3, random_start=False), 0.1)
+    still = make_attack(net, AttackSpec(name="pgd", random_start=False), 0.1)
     assert (still.moves_at_start, still.restarts) == (False, 1)
 
 

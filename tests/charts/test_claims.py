@@ -223,16 +223,33 @@ def test_margins_are_told_and_decide_nothing():
 COLLAPSED = {"act_bits": 2, "weight_bits": 8, "clean_accuracy": 0.3, "clean_accuracy_full": 0.96}
 
 
-@pytest.mark.parametrize(
-    "make",
-    [
-        claims.growth,
-        claims.quantizer_enlarges,
-        claims.flips_effect,
-        claims.dq_against_vanilla,
-        claims.attack_against_controls,
-    ],
-)
+MAKERS = [
+    claims.growth,
+    claims.quantizer_enlarges,
+    claims.flips_effect,
+    claims.dq_against_vanilla,
+    claims.attack_against_controls,
+]
+
+
+@pytest.mark.parametrize("make", MAKERS)
+@pytest.mark.parametrize("bits", [{"act_bits": 3}, {"act_bits": 8, "weight_bits": 2}])
+def test_no_conclusion_at_bits_that_need_training(make, bits):
+    settings = {"weight_bits": 8, "clean_accuracy": 0.95, "clean_accuracy_full": 0.96, **bits}
+    rows = []
+    for network in (VANILLA, DQ):
+        rows += profile(network, **settings)
+        rows += profile(network, attack="gaussian", **settings)
+        rows += profile(network, metric="quantizer_gain", logits=False, **settings)
+        rows += profile(network, metric="flip_contribution", **settings)
+    found = make(table(rows))
+    assert found
+    for claim in found:
+        assert claim.kind == "undecided"
+        assert "at 3 bits or fewer the claims are about networks trained quantized" in claim.text
+
+
+@pytest.mark.parametrize("make", MAKERS)
 def test_no_conclusion_from_a_collapsed_network(make):
     rows = []
     for network in (VANILLA, DQ):

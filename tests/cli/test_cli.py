@@ -198,7 +198,7 @@ def test_a_recipe_is_trained(command, monkeypatch, tmp_path):
 
     asked = []
 
-    def train(recipe, folder, *, progress):
+    def train(recipe, folder, *, progress, loading):
         asked.append((recipe, folder))
         return folder / "net.safetensors"
 

@@ -16,9 +16,19 @@ BAD = {
     "--model": [("two/parts", "three parts"), ("no/such/network", "no/such/network"), ("=", "''")],
     "--checkpoint": [(MISSING, MISSING), ("{folder}", "{folder}"), ("{text}", "{text}")],
     "--arch": [("resnet19", "resnet19"), ("vit_b_16", "vit_b_16")],
-    "--classes": [("1", "2 or more"), ("ten", "'ten'"), ("5", "5")],
+    "--classes": [
+        ("1", "2 to 100000"),
+        ("999999999999", "2 to 100000"),
+        ("ten", "'ten'"),
+        ("5", "5"),
+    ],
     "--mean": [("0.5", "3 numbers"), ("a,b,c", "'a'"), ("nan,0,0", "finite")],
-    "--std": [("0.5,0.5", "3 numbers"), ("0,1,1", "positive"), ("1,,1", "''")],
+    "--std": [
+        ("0.5,0.5", "3 numbers"),
+        ("0,1,1", "positive"),
+        ("1e-320,1,1", "positive"),
+        ("1,,1", "''"),
+    ],
     "--data": [
         ("mnist", "mnist"),
         (f"parquet:{MISSING}", MISSING),
@@ -30,7 +40,7 @@ BAD = {
     "--n": [("0", "1 or more"), ("many", "'many'"), ("13", "13"), ("1.5", "1.5")],
     "--seed": [("-1", "0 or more"), ("x", "'x'")],
     "--image-size": [("4", "8 to 1024"), ("big", "'big'")],
-    "--batch-size": [("0", "1 or more")],
+    "--batch-size": [("0", "1 to 100000"), ("9223372036854775808", "1 to 100000")],
     "--weight-bits": [("1", "2 to 8"), ("9", "2 to 8"), ("four", "'four'")],
     "--act-bits": [("0", "1 to 8"), ("16", "or 32"), ("-4", "-4")],
     "--first-bits": [("1", "2 to 8")],
@@ -222,3 +232,25 @@ def deep_network(tmp_path_factory):
 def test_images_too_small_for_the_network(name, more, command, deep_network, images):
     answer = command(name, *deep_network, *images, "--image-size=8", *more)
     assert_one_line(answer, "squeezenet1_1 takes no images of 8x8 pixels", "--image-size")
+
+
+@pytest.mark.usefixtures("nothing_is_computed")
+@pytest.mark.parametrize(
+    ("given", "out"),
+    [
+        (["--data", "parquet:{folder}/mine.parquet"], "{folder}/mine.parquet"),
+        (["--data", "parquet:{folder}"], "{folder}/test.parquet"),
+        (["--calibration", "parquet:{folder}/mine.parquet"], "{folder}/../{name}/mine.parquet"),
+        (["--checkpoint", "{folder}/net.json.csv"], "{folder}/net.json.csv"),
+        (["--checkpoint", "{folder}/net.pt"], "{folder}/net.json"),
+    ],
+)
+def test_what_is_read_is_never_written_over(given, out, command, tmp_path):
+    places = {"folder": str(tmp_path), "name": tmp_path.name}
+    card = '{"arch": "resnet20", "classes": 10, "mean": [0, 0, 0], "std": [1, 1, 1]}'
+    for name in ("mine.parquet", "net.pt", "net.json.csv", "net.json"):
+        (tmp_path / name).write_text(card)
+    given = [part.format(**places) for part in given]
+    answer = command("accuracy", *given, "--out", out.format(**places))
+    assert_one_line(answer, "belongs to what is read; choose another file")
+    assert (tmp_path / "mine.parquet").read_text() == card

@@ -92,6 +92,7 @@ def test_objects_are_not_unpickled(tmp_path):
 
 
 def test_who_waits_too_long_builds_for_himself(tmp_path, caplog):
+    caplog.set_level("INFO")
     with filelock.FileLock(tmp_path / "array.lock"):
         pixels = get(tmp_path, timeout_s=0.01)
     assert pixels.shape == SHAPE

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import numpy as np
 import pytest
 import torch
@@ -165,3 +167,28 @@ def test_grey_images_have_three_channels(tmp_path):
         Image.fromarray(np.full((9, 9), level, np.uint8)).save(tmp_path / name / "x.bmp")
     images = load_data(DataSpec(name=f"folder:{tmp_path}", image_size=9)).images
     assert torch.allclose(images[1], torch.tensor(60 / 255))
+
+
+@pytest.mark.parametrize("name", ["a.gif", "b.TIF"])
+def test_an_image_of_another_format_is_not_left_out_in_silence(tmp_path, name):
+    save(tmp_path / "cat" / "a.png", 1)
+    save(tmp_path / "dog" / "a.png", 1)
+    (tmp_path / "dog" / name).write_bytes(b"GIF89a")
+    assert f"{tmp_path / 'dog' / name} is of a format that is not read" in refusal(
+        f"folder:{tmp_path}"
+    )
+
+
+def test_a_folder_that_cannot_be_read_is_named(tmp_path, monkeypatch):
+    save(tmp_path / "cat" / "a.png", 1)
+    save(tmp_path / "dog" / "a.png", 1)
+    real = os.scandir
+
+    def scandir(path):
+        if str(path).endswith("dog"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return real(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    said = refusal(f"folder:{tmp_path}")
+    assert said == f"{tmp_path / 'dog'} cannot be read: Permission denied"

@@ -67,3 +67,10 @@ def test_a_choice_of_rows_is_the_same_for_ever():
     assert choose_rows(10, n_samples=4, seed=0).tolist() == [0, 8, 9, 3]
     assert choose_rows(3, n_samples=None, seed=5).tolist() == [0, 1, 2]
     assert sorted(choose_rows(50, n_samples=50, seed=1).tolist()) == list(range(50))
+
+
+@pytest.mark.parametrize("size", [64, 1024])
+def test_images_that_fit_no_memory_are_refused_at_every_size(size, monkeypatch):
+    monkeypatch.setattr("dqviz.data.source.MAX_BYTES", 2 * size * size * 3 * 4 - 1)
+    with pytest.raises(DataError, match=r"2 images of .* ask for fewer images"):
+        load_data(DataSpec(name="streetdigits", n_samples=2, image_size=size))

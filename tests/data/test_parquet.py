@@ -251,13 +251,13 @@ def never_read(monkeypatch):
 
 @pytest.mark.usefixtures("never_read")
 def test_a_decompression_bomb_is_refused_before_it_is_read(tmp_path, monkeypatch):
-    monkeypatch.setattr(parquet_module, "MAX_COLUMN_BYTES", 100_000)
+    monkeypatch.setattr(parquet_module, "MAX_GROUP_BYTES", 100_000)
     images = [png(pictures(1)[0])] * 2 + [bytes(1_000_000)]
     name = write(tmp_path / "a.parquet", images, [0, 1, 0], row_group_size=2)
     assert (tmp_path / "a.parquet").stat().st_size < 100_000  # compressed it is small
     message = refusal(name)
     assert f"{tmp_path / 'a.parquet'}, rows 2 to 2: a decompression bomb" in message
-    assert re.search(r"'img\.bytes' takes 1,000,\d{3} bytes .* at most 100,000", message)
+    assert re.search(r"takes 1,000,\d{3} bytes .* at most 100,000", message)
 
 
 @pytest.mark.usefixtures("never_read")
@@ -265,18 +265,15 @@ def test_labels_without_end_are_refused_before_they_are_read(tmp_path, monkeypat
     monkeypatch.setattr(parquet_module, "MAX_ROWS", 1000)
     name = write(tmp_path / "a.parquet", [b"x"] * 1001, [0] * 1001)
     assert f"{tmp_path / 'a.parquet'} has 1,001 rows; expected at most 1,000" in refusal(name)
-    monkeypatch.setattr(parquet_module, "MAX_ROWS", 10**6)
-    monkeypatch.setattr(parquet_module, "MAX_COLUMN_BYTES", 50)
-    assert "column 'label' takes" in refusal(name)
 
 
 def test_rows_that_are_held_once_are_read_a_few_at_a_time(tmp_path, monkeypatch):
     picture = pictures(1)[0]
     name = write(tmp_path / "a.parquet", [png(picture)] * 300, [0, 1] * 150)
     limit = 10 * len(png(picture))
-    size = pq.read_metadata(tmp_path / "a.parquet").row_group(0).column(0).total_uncompressed_size
+    size = pq.read_metadata(tmp_path / "a.parquet").row_group(0).total_byte_size
     assert size < limit  # though 300 images take 30 times that
-    monkeypatch.setattr(parquet_module, "MAX_COLUMN_BYTES", limit)
+    monkeypatch.setattr(parquet_module, "MAX_GROUP_BYTES", limit)
     counts = []
     original = pq.ParquetFile.iter_batches
     monkeypatch.setattr(

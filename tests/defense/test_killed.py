@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from dqviz.defense import train_network
+from dqviz.defense import TrainError, train_network
 from tests.defense.test_training import images, recipe, same
 
 ROOT = Path(__file__).parents[2]
@@ -74,3 +74,29 @@ def test_a_training_killed_without_warning_goes_on_to_the_very_same_network(
     saved = torch.load(tmp_path / "training.pt", weights_only=True)
     assert saved["step"] == SAVED_AT
     assert same(undisturbed, train_network(recipe(), tmp_path, data=images()).model)
+
+
+class Evil:
+    def __reduce__(self):
+        return (os.mkdir, ("made by a checkpoint",))
+
+
+@pytest.mark.parametrize("content", [b"", b"garbage", {"step": 3}, {"recipe": Evil()}])
+def test_a_damaged_checkpoint_is_refused_and_nothing_in_it_is_run(tmp_path, monkeypatch, content):
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "training.pt"
+    if isinstance(content, bytes):
+        path.write_bytes(content)
+    else:
+        torch.save(content, path)
+    with pytest.raises(TrainError, match=r"training\.pt is damaged .* delete it to start again"):
+        train_network(recipe(), tmp_path, data=images())
+    assert not (tmp_path / "made by a checkpoint").exists()
+
+
+def test_half_a_checkpoint_is_refused(tmp_path):
+    train_network(recipe(), tmp_path, data=images())
+    path = tmp_path / "training.pt"
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with pytest.raises(TrainError, match=r"training\.pt is damaged"):
+        train_network(recipe(), tmp_path, data=images())

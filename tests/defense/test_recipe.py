@@ -43,7 +43,10 @@ def test_every_recipe_of_the_project_is_read_and_is_named_as_its_network(path):
         (("epochs = 5", "weight_decay = -1"), "weight_decay must be finite, 0 or more; got -1"),
         (("epochs = 5", "learning_rate = nan"), "learning_rate must be finite and positive"),
         (("epochs = 5", "momentum = 1.0"), "momentum must be less than 1; got 1.0"),
-        (("epochs = 5", "std = [0.2, 0.0, 0.2]"), "std must be positive; got [0.2, 0.0, 0.2]"),
+        (
+            ("epochs = 5", "std = [0.2, 0.0, 0.2]"),
+            "std must be at least 1e-06; got [0.2, 0.0",
+        ),
         (("epochs = 5", "mean = [0.2]"), "mean must be three finite numbers; got [0.2]"),
         (("epochs = 5", 'mean = "grey"'), "mean must be a list of numbers; got 'grey'"),
         (("streetdigits/resnet20/dq", "streetdigits//dq"), "got 'streetdigits//dq'"),
@@ -54,6 +57,14 @@ def test_every_recipe_of_the_project_is_read_and_is_named_as_its_network(path):
         (('split = "train"', 'split = "dev"'), "got 'dev'"),
         (('data = { name = "streetdigits", split = "train" }', ""), "setting 'data' is missing"),
         (("epochs = 5", "epochs = = 5"), "not a readable TOML file"),
+        (
+            ("epochs = 5", f"epochs = 1{'0' * 400}"),
+            "at most 1,073,741,823; got 1000",
+        ),
+        (("epochs = 5", "seed = 1073741824"), "seed must be at most 1,073,741,823"),
+        (("epochs = 5", f"x = {'[' * 20000}"), "not a readable TOML file"),
+        (("resnet20/dq", "resnet20/d\\\\q"), "each part has 1 to 80 letters"),
+        (("resnet20/dq", f"resnet20/{'d' * 300}"), "each part has 1 to 80 letters"),
     ],
 )
 def test_what_is_wrong_with_a_recipe_is_said_with_its_file(tmp_path, change, message):

@@ -185,8 +185,37 @@ def test_too_few_images_are_named(tmp_path):
         train_network(recipe(hold_out=90), tmp_path, data=images())
 
 
+def test_images_smaller_than_the_crop_are_named(tmp_path):
+    with pytest.raises(TrainError, match="crop must be below the images' 32 pixels; got 32"):
+        train_network(recipe(crop=32), tmp_path, data=images())
+
+
+@pytest.mark.parametrize(
+    ("other", "said"),
+    [
+        ({"classes": ("red", "dull")}, r"must be the same; got 2 \(dull, red, ...\) and 2 \(red"),
+        ({"classes": ("0", "1", "2")}, "must be the same; got 2 .* and 3"),
+        ({"images": torch.zeros(96, 3, 64, 64)}, "must have one size"),
+    ],
+)
+def test_test_images_that_do_not_match_are_refused(tmp_path, monkeypatch, other, said):
+    found = iter([images(), dataclasses.replace(images(), **other)])
+    monkeypatch.setattr(ship, "load_data", lambda _, progress: next(found))
+    with pytest.raises(TrainError, match=said):
+        train(recipe(), tmp_path)
+
+
+def test_classes_that_are_only_numbered_match_any_names(tmp_path, monkeypatch):
+    numbered = dataclasses.replace(images(), classes=("0", "1"))
+    found = iter([images(), numbered])
+    monkeypatch.setattr(ship, "load_data", lambda _, progress: next(found))
+    said = []
+    train(recipe(epochs=1), tmp_path, loading=lambda *done: said.append(done))
+    assert read_card(next(tmp_path.glob("*.json"))).classes == ("dull", "red")
+
+
 def test_a_network_and_its_card_are_written_and_read_back(tmp_path, monkeypatch):
-    monkeypatch.setattr(ship, "load_data", lambda _: images())
+    monkeypatch.setattr(ship, "load_data", lambda _, progress: images())
     path = train(recipe(defense=DefenseSpec(arm="folded", beta=1e-3)), tmp_path)
     card = read_card(path.with_suffix(".json"))
     assert card.id == "made/plain20/vanilla"

@@ -4,6 +4,7 @@ import dataclasses
 import json
 import os
 
+import numpy as np
 import pytest
 import safetensors.torch
 import torch
@@ -96,7 +97,7 @@ def test_a_mismatch_lists_what_is_missing_unexpected_and_of_the_wrong_shape(tmp_
     assert (
         f"{len(missing)} missing: {', '.join(missing[:5])} and {len(missing) - 5} more" in message
     )
-    unexpected = [key for key in state if key.startswith("stage3.")]
+    unexpected = sorted(key for key in state if key.startswith("stage3."))
     assert f"{len(unexpected)} unexpected: {unexpected[0]}" in message
     assert (
         "1 of the wrong shape: conv1.weight (file (16, 1, 3, 3), network (16, 3, 3, 3))" in message
@@ -219,13 +220,13 @@ def test_a_broken_card_is_named(tmp_path):
     [
         ({"mean": None, "std": None}, r"--mean 0\.485,0\.456,0\.406 --std"),
         ({"mean": None}, "say how the network's input is normalised"),
-        ({"std": (1, 1)}, r"std needs 3 finite positive numbers.*got \(1, 1\)"),
+        ({"std": (1, 1)}, r"std needs 3 finite positive numbers.*got \(1\.0, 1\.0\)"),
         ({"mean": (0.5,)}, "mean needs 3 finite numbers"),
         ({"std": (1, 0, 1)}, "std needs 3 finite positive"),
         ({"std": (1, float("nan"), 1)}, "std needs 3 finite positive"),
         ({"arch": None}, r"say the architecture.*got arch=None, classes=10"),
         ({"classes": None}, r"say the architecture.*classes=None"),
-        ({"classes": "10"}, "classes is a number or a list of names; got the text '10'"),
+        ({"classes": "10"}, "classes is a number or a list of names; got '10'"),
         ({"classes": 1}, "number of classes must be 2 to"),
         ({"arch": "resnet21"}, "close to it: .*resnet20"),
         ({"arch": "vit_b_16"}, "MultiheadAttention"),
@@ -279,3 +280,33 @@ def test_images_too_small_for_an_architecture_are_refused_with_what_to_do(tmp_pa
         network(torch.zeros(1, 3, 8, 8))
     with pytest.raises(RuntimeError, match="double"):  # torch's other errors stay what they are
         network(torch.zeros(1, 3, 32, 32).double())
+
+
+@pytest.mark.parametrize("other", ["[1, 2]", '{"rows": 3}', "[" + "1, " * 9 + "1]"])
+def test_json_that_is_no_card_does_not_stand_in_the_way(tmp_path, other):
+    file = save(tmp_path, STATE)
+    (tmp_path / "net.json").write_text(other, encoding="utf-8")
+    assert torch.equal(logits(load_checkpoint(file, **GIVEN)), EXPECTED)
+    assert cards.card_beside(file) is None
+    with pytest.raises(ModelError, match="no card beside the file"):
+        load_checkpoint(file)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"arch": 5}, "named by a text .* got 5"),
+        ({"classes": 10.0}, "classes is a number .* got 10.0"),
+        ({"mean": 0.5}, "mean needs 3 finite numbers.* got 0.5"),
+        ({"mean": "0,0,0"}, "mean needs 3 finite numbers.* got '0,0,0'"),
+        ({"std": (1e-46, 1, 1)}, "std needs 3 finite positive numbers"),
+    ],
+)
+def test_arguments_of_the_wrong_kind_are_named(tmp_path, wrong, said):
+    with pytest.raises(ModelError, match=said):
+        load_checkpoint(save(tmp_path, STATE), **{**GIVEN, **wrong})
+
+
+def test_an_array_of_numbers_will_do(tmp_path):
+    given = {**GIVEN, "mean": np.array(MEAN), "std": torch.tensor(STD)}
+    torch.testing.assert_close(logits(load_checkpoint(save(tmp_path, STATE), **given)), EXPECTED)

@@ -24,7 +24,8 @@ with right:
 def draw(settings: Settings) -> None:
     chosen = playground.asked_layers(settings)
     asked = requests.playground(settings, sample=sample, layers=chosen, image=image)
-    view = jobs.run(asked, view="playground")
+    at = settings.epsilon
+    view = jobs.run(asked, view="playground", first=at)
     if not view.results:
         return
     victims = playground.victims(settings)
@@ -34,22 +35,23 @@ def draw(settings: Settings) -> None:
         network, quantized = victims[shown]
     victim = playground.result_of(view, network, quantized)
     if victim is not None:
-        arrays = [victim.arrays[key] for key in ("clean", "perturbation", "adversarial")]
-        triplet = {"image": lambda: charts.image_triplet(*arrays, height=330)}
-        show.charts(view, triplet, content=(network, quantized))
+        arrays = victim.arrays_at(at)
+        images = [arrays[key] for key in ("clean", "perturbation", "adversarial")]
+        triplet = {"image": lambda: charts.image_triplet(*images, height=330)}
+        show.charts(view, triplet, content=(network, quantized, at))
         kind = "Class predicted for this image" if image else "True class of this image"
         st.caption(f"{kind}: {links.plain(playground.label(victim))}")
-    show.chart("probabilities", view, lambda: charts.probabilities(view.table))
+    show.chart("probabilities", view, lambda: charts.probabilities(view.at(at)), content=(at,))
     with st.container(horizontal=True, vertical_alignment="bottom"):
         playground.choose_layers(view, settings)
         colours = controls.pick("Colours", playground.COLOURS, key="colours", labelled=True)
     if playground.asked_layers(settings) != chosen:
         st.rerun()
-    if maps := playground.pictures(view):
+    if maps := playground.pictures(view, at):
         log = colours == playground.COLOURS[0]
         noise = {"noise": lambda: charts.noise_maps(maps, log=log)}
-        show.charts(view, noise, content=(log,))
-    show.notes(view, settings.epsilon)
+        show.charts(view, noise, content=(log, at))
+    show.notes(view, at)
 
 
 controls.charts(draw)

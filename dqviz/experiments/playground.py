@@ -1,14 +1,15 @@
 """One image through one network: pictures, probabilities, and the noise in the feature maps.
 
-Arrays, all float32:
+Arrays, all float32; `clean` for all epsilons, the rest for each (`Result.arrays_at`):
 - `clean`, `adversarial`, images (C, H, W) in [0, 1]; `perturbation`, their difference.
 - `difference/LAYER` for every layer of the specification: what the perturbation changed in the
   layer's input, a picture (H, W): the root-mean-square over the channels of a(x') - a(x), divided
   by that of a(x) over the whole map. Its own root-mean-square is the layer's relative distance, so
   one colour scale serves all networks. The input of a linear layer is a picture (1, F).
 
-Rows, besides the common columns with `class`, `class_index`, `probability`, `stage` (`clean` or
-`adversarial`), `label` and `predicted` (names of classes; at the stage of the row):
+Rows for every epsilon, besides the common columns with `class`, `class_index`, `probability`,
+`stage` (`clean` or `adversarial`), `label` and `predicted` (names of classes; at the stage of the
+row). The clean accuracy is that on the first `CLEAN_IMAGES` of the images.
 - metric `probability` of `logits`, one row a stage and class, `statistic` the stage;
 - metric `relative_distance` of every layer and of the logits, `statistic` `value`.
 """
@@ -17,7 +18,9 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -32,10 +35,12 @@ from dqviz.models import ModelError, model_info
 from dqviz.specs import ExperimentSpec
 
 from .findings import Findings
+from .result import array_name
 from .setting import Setting, add_notes, prepare
 from .steps import Steps
 from .workbench import Workbench, data_name
 
+CLEAN_IMAGES = 64
 EXTRA = ("stage", "class", "class_index", "probability", "label", "predicted")
 STAGES = ("clean", "adversarial")
 
@@ -50,31 +55,41 @@ class _Picture:
 
 
 def measure(spec: ExperimentSpec, bench: Workbench, steps: Steps) -> Findings:
-    """The first epsilon of the attack on one image; see the module for what comes back.
+    """One image at every epsilon of the attack; see the module for what comes back.
 
     Raises:
         DataError: if the data set has no such image, or the file is none.
         ModelError: if the network has no such layer.
     """
-    loading, crafting, measuring = steps.split([1, 2, 2])
+    loading, judging, crafting, measuring = steps.split([1, 1, 2, 2])
     setting = prepare(spec, bench, loading)
     picture = _picture(setting)
-    epsilon = spec.attack.epsilons[0]
-    adversarial = _adversarial(setting, picture, epsilon, crafting)
+    found = Findings(extra=EXTRA, columns=_accuracy_columns(setting, judging))
+    adversarial = _adversarial(setting, picture, crafting)
     measuring.at(0.0, "through the network")
-    found = Findings(extra=EXTRA, columns={"calibration": setting.subject.calibration})
     add_notes(found, setting)
     if picture.guessed:
         found.notes.append("The label of an uploaded image is the class that the network predicts.")
-    found.arrays = {
-        "clean": picture.image[0].numpy(),
-        "perturbation": (adversarial - picture.image)[0].numpy(),
-        "adversarial": adversarial[0].numpy(),
-    }
+    found.arrays["clean"] = picture.image[0].numpy()
+    for epsilon, image in adversarial.items():
+        found.arrays[array_name("perturbation", epsilon)] = (image - picture.image)[0].numpy()
+        found.arrays[array_name("adversarial", epsilon)] = image[0].numpy()
     _look_inside(setting, picture, adversarial, found)
     for row in found.rows:
-        row.update(attack=spec.attack.name, epsilon=epsilon)
+        row.update(attack=spec.attack.name)
     return found
+
+
+def _accuracy_columns(setting: Setting, steps: Steps) -> dict[str, Any]:
+    """The clean accuracies on few images, none where the network has too few classes for them."""
+    few = setting
+    if len(setting.data) > CLEAN_IMAGES:
+        spec = dataclasses.replace(setting.images_spec, n_samples=CLEAN_IMAGES)
+        few = dataclasses.replace(setting, images_spec=spec)
+    try:
+        return {**few.accuracy_columns(steps), "n_samples": None}
+    except DataError:
+        return {"calibration": setting.subject.calibration}
 
 
 def _picture(setting: Setting) -> _Picture:
@@ -100,47 +115,57 @@ def _picture(setting: Setting) -> _Picture:
     return _Picture(image, label, guessed=True)
 
 
-def _adversarial(setting: Setting, picture: _Picture, epsilon: float, steps: Steps) -> torch.Tensor:
-    """The picture under attack, (1, C, H, W), kept for a request that asks for other layers."""
-    attack = dataclasses.replace(setting.spec.attack, epsilons=(epsilon,))
+def _adversarial(setting: Setting, picture: _Picture, steps: Steps) -> dict[float, torch.Tensor]:
+    """The picture under attack by epsilon, (1, C, H, W), kept for a request for other layers."""
+    attack = setting.spec.attack
 
-    def make() -> torch.Tensor:
+    def make() -> dict[float, torch.Tensor]:
         return craft(
             setting.source.network,
             picture.image,
             torch.tensor([picture.label]),
             attack,
             progress=steps.counter("crafting the perturbation"),
-        )[epsilon]
+        )
 
     pixels = hashlib.sha256(picture.image.numpy().tobytes()).digest()
     return setting.bench.single.get((setting.source.key, pixels, picture.label, attack), make)
 
 
 def _look_inside(
-    setting: Setting, picture: _Picture, adversarial: torch.Tensor, found: Findings
+    setting: Setting, picture: _Picture, adversarial: Mapping[float, torch.Tensor], found: Findings
 ) -> None:
-    """Adds the rows of probabilities and distances, and a picture for every layer asked for."""
+    """Adds the rows of probabilities and distances, and a picture for every layer asked for.
+
+    All epsilons go through the network together, each beside its own copy of the clean image.
+    """
     wanted = setting.spec.layers
     depths: dict[str, int] = {}
+
+    def add(layer: str, depth: int, distances: torch.Tensor) -> None:
+        for epsilon, distance in zip(adversarial, distances.tolist(), strict=True):
+            found.add([Row(layer, depth, "relative_distance", "value", distance)], epsilon=epsilon)
 
     def see(view: LayerView) -> None:
         depths[view.name] = view.depth
         clean, perturbed = halves(view.inputs)
-        distance = float(relative_distance(clean, perturbed)[0])
-        found.add([Row(view.name, view.depth, "relative_distance", "value", distance)])
+        add(view.name, view.depth, relative_distance(clean, perturbed))
         if view.name in wanted:
-            found.arrays[f"difference/{view.name}"] = difference_picture(clean[0], perturbed[0])
+            for place, epsilon in enumerate(adversarial):
+                name = array_name(f"difference/{view.name}", epsilon)
+                found.arrays[name] = difference_picture(clean[place], perturbed[place])
 
-    logits = observe_pairs(setting.subject.network, picture.image, adversarial, see)
+    clean = picture.image.expand(len(adversarial), -1, -1, -1)
+    logits = observe_pairs(setting.subject.network, clean, torch.cat([*adversarial.values()]), see)
     unknown = [name for name in wanted if name not in depths]
     if unknown:
         raise ModelError(
             f"{setting.spec.model.label} has no layer {unknown[0]!r}; it has {', '.join(depths)}"
         )
-    distance = float(relative_distance(*logits)[0])
-    found.add([Row(LOGITS, len(depths), "relative_distance", "value", distance)])
-    _add_probabilities(setting, picture, logits, found)
+    add(LOGITS, len(depths), relative_distance(*logits))
+    for place, epsilon in enumerate(adversarial):
+        pair = (logits[0][place], logits[1][place])
+        _add_probabilities(setting, picture, pair, found, depth=len(depths), epsilon=epsilon)
 
 
 def difference_picture(clean: torch.Tensor, perturbed: torch.Tensor) -> np.ndarray:
@@ -162,12 +187,15 @@ def _add_probabilities(
     picture: _Picture,
     logits: tuple[torch.Tensor, torch.Tensor],
     found: Findings,
+    *,
+    depth: int,
+    epsilon: float,
 ) -> None:
+    """The rows of both stages; `logits` (classes,) of the clean and of the adversarial image."""
     classes = class_names(setting)
-    depth = 1 + max(row["depth"] for row in found.rows if row["layer"] != LOGITS)
     label = classes[picture.label]
     for stage, values in zip(STAGES, logits, strict=True):
-        shares = values[0].double().softmax(dim=0).tolist()
+        shares = values.double().softmax(dim=0).tolist()
         predicted = classes[shares.index(max(shares))]
         for index, share in enumerate(shares):
             found.add(
@@ -176,4 +204,5 @@ def _add_probabilities(
                 stage=stage,
                 label=label,
                 predicted=predicted,
+                epsilon=epsilon,
             )

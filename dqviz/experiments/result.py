@@ -54,9 +54,10 @@ class Result:
     """The numbers of one specification.
 
     `table` has the columns `COLUMNS` and whatever the kind of experiment adds after them. `arrays`
-    holds pictures by name (float32, said by the experiment that makes them). `notes` are sentences
-    a reader needs, such as where the calibration came from. `samples` has one row an image, with
-    `SAMPLE_COLUMNS`, so that results on the same images can be compared pair by pair. `reasons`
+    holds pictures by name (float32, said by the experiment that makes them; see `arrays_at`).
+    `notes` are sentences a reader needs, such as where the calibration came from. `samples` has one
+    row an image, with `SAMPLE_COLUMNS`, so that results on the same images can be compared pair by
+    pair. `reasons`
     say why the network's `lower` or `upper` Lipschitz bound does not exist, each only where it is
     missing.
     """
@@ -69,12 +70,24 @@ class Result:
     samples: pd.DataFrame = dataclasses.field(default_factory=lambda: make_samples(()))
     reasons: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
+    def arrays_at(self, epsilon: float) -> dict[str, np.ndarray]:
+        """The arrays by name that belong to every epsilon, or to the one nearest to `epsilon`."""
+        tagged = [name.rpartition("@") for name in self.arrays if "@" in name]
+        tag = min((t for *_, t in tagged), key=lambda t: abs(float(t) - epsilon), default="")
+        shared = {name: array for name, array in self.arrays.items() if "@" not in name}
+        return shared | {name: self.arrays[f"{name}@{t}"] for name, _, t in tagged if t == tag}
+
     @property
     def nbytes(self) -> int:
         """About how many bytes of memory the result takes."""
         tables = (self.table, self.samples)
         held = sum(int(t.memory_usage(deep=True, index=False).sum()) for t in tables)
         return held + sum(array.nbytes for array in self.arrays.values())
+
+
+def array_name(name: str, epsilon: float) -> str:
+    """The name of an array that belongs to one epsilon (pixel units)."""
+    return f"{name}@{epsilon!r}"
 
 
 def make_table(

@@ -90,8 +90,8 @@ class Workbench:
         self.gain_rows: Memo[list[Row]] = Memo(max_entries=256)
         self.bounds: Memo[NetworkLipschitz] = Memo(max_entries=64)
         self.ratios: Memo[float] = Memo(max_entries=256)
-        self.single: Memo[torch.Tensor] = Memo(
-            max_entries=256, max_bytes=SINGLE_BYTES, size=lambda image: image.nbytes
+        self.single: Memo[dict[float, torch.Tensor]] = Memo(
+            max_entries=256, max_bytes=SINGLE_BYTES, size=_crafted_bytes
         )
 
     def sized(self, data: DataSpec, model: ModelSpec) -> DataSpec:

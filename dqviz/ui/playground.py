@@ -110,11 +110,11 @@ def choose_layers(view: View, settings: Settings) -> None:
     )
 
 
-def pictures(view: View) -> dict[tuple[str, str], NDArray[np.float32]]:
-    """The feature-map differences by (network, layer)."""
+def pictures(view: View, epsilon: float) -> dict[tuple[str, str], NDArray[np.float32]]:
+    """The feature-map differences at an epsilon by (network, layer)."""
     return {
         (name_of(result), key.removeprefix(PICTURE)): array
         for result in view.results
-        for key, array in result.arrays.items()
+        for key, array in result.arrays_at(epsilon).items()
         if key.startswith(PICTURE)
     }

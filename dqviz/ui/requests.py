@@ -137,7 +137,7 @@ def playground(
             model=settings.model(name),
             data=data_spec(settings, SAMPLES[-1]),
             quant=quant_spec(settings, weight_bits, act_bits),
-            attack=attack_spec(settings, one=True),
+            attack=attack_spec(settings),
             crafted_on=_craft(settings),
             sample=sample,
             layers=layers,

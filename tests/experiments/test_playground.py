@@ -24,13 +24,14 @@ def test_the_playground_shows_one_image(model, data):
     last = next(name for name in sorted(layers) if name not in ("logits", "conv1"))
     result = run(dataclasses.replace(wanted, layers=("conv1", last)))
     images = load_data(data)
-    assert np.array_equal(result.arrays["clean"], images.images[3].numpy())
-    change = result.arrays["adversarial"] - result.arrays["clean"]
-    assert np.allclose(change, result.arrays["perturbation"])
+    arrays = result.arrays_at(1 / 255)
+    assert np.array_equal(arrays["clean"], images.images[3].numpy())
+    change = arrays["adversarial"] - arrays["clean"]
+    assert np.allclose(change, arrays["perturbation"])
     assert np.abs(change).max() == pytest.approx(1 / 255, rel=1e-3)
     table = result.table
     for layer in ("conv1", last):
-        picture = result.arrays[f"difference/{layer}"]
+        picture = arrays[f"difference/{layer}"]
         distance = value(table, "relative_distance", layer=layer)
         assert picture.ndim == 2
         assert np.sqrt(np.square(picture, dtype=np.float64).mean()) == pytest.approx(
@@ -43,6 +44,35 @@ def test_the_playground_shows_one_image(model, data):
     found = shares[shares["stage"] == "clean"].sort_values("class_index")["probability"]
     assert list(found) == pytest.approx(expected, abs=1e-5)
     assert set(table["label"].dropna()) == {str(int(images.labels[3]))}
+
+
+def test_many_epsilons_at_once_are_each_what_one_alone_is(model, data):
+    epsilons = (0.0, 1 / 255, 4 / 255)
+    layers = ("conv1",)
+    together = spec("playground", model, data, attack=AttackSpec(epsilons=epsilons), layers=layers)
+    found = run(together)
+    for epsilon in epsilons:
+        attack = AttackSpec(epsilons=(epsilon,))
+        alone = run(dataclasses.replace(together, attack=attack))
+        rows = found.table[found.table["epsilon"] == epsilon].reset_index(drop=True)
+        assert len(rows) == len(alone.table)
+        order = ["layer", "metric", "statistic", "class_index"]
+        mine, theirs = (t.sort_values(order)["value"].to_numpy() for t in (rows, alone.table))
+        np.testing.assert_allclose(mine, theirs, rtol=1e-4, atol=1e-7)
+        arrays, expected = found.arrays_at(epsilon), alone.arrays_at(epsilon)
+        assert arrays.keys() == expected.keys()
+        for name, array in expected.items():
+            np.testing.assert_allclose(arrays[name], array, rtol=1e-3, atol=1e-6)
+    assert set(found.arrays_at(3.9 / 255)) == set(found.arrays_at(4 / 255))
+    assert np.abs(found.arrays_at(9)["perturbation"]).max() == pytest.approx(4 / 255, rel=1e-3)
+
+
+def test_the_clean_accuracy_stands_beside_one_image_too(model, data):
+    table = run(spec("playground", model, data)).table
+    whole = run(spec("accuracy", model, data)).table
+    assert table["clean_accuracy"].notna().all()
+    assert table["clean_accuracy"].iloc[0] == whole["clean_accuracy"].iloc[0]
+    assert table["clean_accuracy_full"].notna().all()
 
 
 def test_an_uploaded_image_is_labelled_by_the_network(model, data, images_folder, tmp_path):
@@ -73,7 +103,8 @@ def test_other_layers_of_the_same_image_craft_nothing_anew(model, data):
     assert CRAFTING not in texts_of(again, bench)
     remembered, fresh = (run(again, bench=b) for b in (bench, Workbench()))
     assert remembered.table.equals(fresh.table)
-    assert set(remembered.arrays) == {*run(wanted, bench=bench).arrays, "difference/conv1"}
+    plain = run(wanted, bench=bench).arrays_at(1 / 255)
+    assert set(remembered.arrays_at(1 / 255)) == {*plain, "difference/conv1"}
     for name, array in fresh.arrays.items():
         assert np.array_equal(array, remembered.arrays[name])
 

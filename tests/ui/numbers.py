@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image
 
 from dqviz import __version__
-from dqviz.experiments.result import Result, make_samples, make_table
+from dqviz.experiments.result import Result, array_name, make_samples, make_table
 from dqviz.specs import CONTROLS, ExperimentSpec, to_json
 
 BLOCKS = [f"layer{stage}.{block}" for stage in (1, 2, 3) for block in (0, 1)]
@@ -211,7 +211,12 @@ PLAYGROUND_COLUMNS = ("stage", "class", "class_index", "probability", "label", "
 
 def playground_rows(spec: ExperimentSpec) -> Iterator[dict[str, Any]]:
     """Distances by layer, and probabilities of the classes before and after."""
-    epsilon = spec.attack.epsilons[0]
+    for epsilon in spec.attack.epsilons:
+        yield from playground_rows_at(spec, epsilon)
+
+
+def playground_rows_at(spec: ExperimentSpec, epsilon: float) -> Iterator[dict[str, Any]]:
+    """The rows of one epsilon."""
     place = {"attack": spec.attack.name, "epsilon": epsilon}
     for depth, layer in enumerate([*layers_of(spec), "logits"]):
         distance = size(spec, spec.attack.name, epsilon, depth)
@@ -244,17 +249,20 @@ def playground_label(spec: ExperimentSpec) -> int:
 
 def playground_arrays(spec: ExperimentSpec) -> dict[str, np.ndarray]:
     """The images, and a picture of the noise for each layer asked for."""
-    generator = np.random.default_rng(spec.sample)
     clean = playground_image(spec)
-    epsilon = spec.attack.epsilons[0]
-    signs = generator.choice(np.float32([-1, 1]), (3, 32, 32))
-    adversarial = np.clip(clean + np.float32(epsilon) * signs, 0, 1)
-    arrays = {"clean": clean, "perturbation": adversarial - clean, "adversarial": adversarial}
-    for layer in spec.layers:
-        depth = layers_of(spec).index(layer)
-        side = 32 >> max(0, (depth - 1) // 4)
-        noise = generator.random((side, side), dtype=np.float32)
-        arrays[f"difference/{layer}"] = noise * size(spec, spec.attack.name, epsilon, depth)
+    arrays = {"clean": clean}
+    for epsilon in spec.attack.epsilons:
+        generator = np.random.default_rng(spec.sample)
+        signs = generator.choice(np.float32([-1, 1]), (3, 32, 32))
+        adversarial = np.clip(clean + np.float32(epsilon) * signs, 0, 1)
+        arrays[array_name("perturbation", epsilon)] = adversarial - clean
+        arrays[array_name("adversarial", epsilon)] = adversarial
+        for layer in spec.layers:
+            depth = layers_of(spec).index(layer)
+            side = 32 >> max(0, (depth - 1) // 4)
+            noise = generator.random((side, side), dtype=np.float32)
+            distance = size(spec, spec.attack.name, epsilon, depth)
+            arrays[array_name(f"difference/{layer}", epsilon)] = noise * distance
     return {name: np.float32(array) for name, array in arrays.items()}
 
 

@@ -49,7 +49,8 @@ def draw(settings: Settings) -> None:
         st.rerun()
     if maps := playground.pictures(view, at):
         log = colours == playground.COLOURS[0]
-        noise = {"noise": lambda: charts.noise_maps(maps, log=log)}
+        greyed = playground.collapsed(view)
+        noise = {"noise": lambda: charts.noise_maps(maps, log=log, collapsed=greyed)}
         show.charts(view, noise, content=(log, at))
     show.notes(view, at)
 

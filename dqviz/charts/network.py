@@ -188,6 +188,10 @@ def _undefined(rows: pd.DataFrame) -> str:
     return left_out(read_curves(grey_out(counted)))
 
 
+KEPT = 64
+"""As many singular values of a layer are measured at most (`MOST_SINGULAR_VALUES`)."""
+
+
 def singular_values(table: pd.DataFrame, layer: str, *, height: int = 420) -> Chart:
     """The singular values of one layer's kernel matrix, largest first, one curve a network."""
     every = table[table["metric"] == "singular_value"]
@@ -213,6 +217,7 @@ def singular_values(table: pd.DataFrame, layer: str, *, height: int = 420) -> Ch
         }
         for network, values in spectra.items()
     ]
+    longest = max(map(len, spectra.values()))
     words = [
         f"{short[n]}: {len(v)} values from {alt.number(v[0])} down to {alt.number(v[-1])}."
         for n, v in spectra.items()
@@ -241,4 +246,5 @@ def singular_values(table: pd.DataFrame, layer: str, *, height: int = 420) -> Ch
         formula=FORMULAS["singular"],
         alt=" ".join([f"Line chart of the singular values of {layer}.", *words]),
         table=as_shown(grey_out(rows)),
+        note=f"Of a layer the {KEPT} largest are kept." if longest >= KEPT else "",
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,8 +14,8 @@ from dqviz.charts.axes import log_ticks, tick_text
 from dqviz.charts.chart import Chart, ChartError
 from dqviz.charts.formulas import FORMULAS
 from dqviz.charts.panels import bare_axis, grid_cell, picture_title
-from dqviz.charts.style import layout
-from dqviz.charts.tidy import short_layers, short_networks
+from dqviz.charts.style import GREY, layout
+from dqviz.charts.tidy import collapse_note, short_layers, short_networks
 
 Map = NDArray[np.float32]
 
@@ -70,7 +70,13 @@ def _colours(maps: Mapping[tuple[str, str], Map], *, log: bool) -> _Colours:
     return _Colours(min(low, top / 10), top, log=True)
 
 
-def noise_maps(maps: Mapping[tuple[str, str], Map], *, log: bool = False, cell: int = 190) -> Chart:
+def noise_maps(
+    maps: Mapping[tuple[str, str], Map],
+    *,
+    log: bool = False,
+    collapsed: Collection[str] = (),
+    cell: int = 190,
+) -> Chart:
     """Feature-map differences as pictures: a row a network, a column a layer, ONE colour scale.
 
     Args:
@@ -78,6 +84,7 @@ def noise_maps(maps: Mapping[tuple[str, str], Map], *, log: bool = False, cell: 
             negative values the scale is linear and symmetric about 0.
         log: whether colours follow the logarithm, so that early layers, whose noise is a small part
             of the later ones', can be seen beside them. Else they start at 0.
+        collapsed: the networks whose clean accuracy has collapsed, which is said beside their row.
         cell: pixels a picture is high.
     """
     if not maps:
@@ -102,7 +109,7 @@ def noise_maps(maps: Mapping[tuple[str, str], Map], *, log: bool = False, cell: 
         if line == 0:
             notes.append(picture_title((x, y), short_layers([layer], longest=22)[0]))
         if column == 0:
-            notes.append(_row_title(y, names[network]))
+            notes.append(_row_title(y, names[network], greyed=network in collapsed))
     figure = {
         "data": data,
         "layout": layout(
@@ -123,6 +130,7 @@ def noise_maps(maps: Mapping[tuple[str, str], Map], *, log: bool = False, cell: 
         formula=FORMULAS["noise_map"],
         alt=_maps_alt(maps, names),
         table=_map_table(maps),
+        note=collapse_note(any(network in collapsed for network in rows)),
     )
 
 
@@ -143,9 +151,9 @@ def _picture(values: Map, colours: _Colours, suffix: str, name: str) -> dict[str
     return picture
 
 
-def _row_title(y: list[float], text: str) -> dict[str, Any]:
+def _row_title(y: list[float], text: str, *, greyed: bool) -> dict[str, Any]:
     return {
-        "text": text,
+        "text": f"{text} (collapsed)" if greyed else text,
         "xref": "paper",
         "yref": "paper",
         "x": 0,
@@ -155,7 +163,7 @@ def _row_title(y: list[float], text: str) -> dict[str, Any]:
         "yanchor": "middle",
         "textangle": -90,
         "showarrow": False,
-        "font": {"size": 13},
+        "font": {"size": 13, "color": GREY} if greyed else {"size": 13},
     }
 
 
@@ -172,17 +180,17 @@ def _maps_alt(maps: Mapping[tuple[str, str], Map], names: Mapping[str, str]) -> 
 
 
 def _map_table(maps: Mapping[tuple[str, str], Map]) -> pd.DataFrame:
-    """A summary a picture: its size, root-mean-square, largest value."""
-    return pd.DataFrame(
-        [
+    """One row a place of a picture, counted from 0."""
+    parts = [
+        pd.DataFrame(
             {
                 "network": network,
                 "layer": layer,
-                "rows": values.shape[0],
-                "columns": values.shape[1],
-                "root_mean_square": _root_mean_square(values),
-                "largest": float(np.nanmax(np.abs(values))),
+                "row": np.repeat(np.arange(values.shape[0]), values.shape[1]),
+                "column": np.tile(np.arange(values.shape[1]), values.shape[0]),
+                "noise_over_signal": values.ravel(),
             }
-            for (network, layer), values in maps.items()
-        ]
-    )
+        )
+        for (network, layer), values in maps.items()
+    ]
+    return pd.concat(parts, ignore_index=True)

@@ -77,9 +77,17 @@ def image_triplet(
         formula=FORMULAS["image"],
         alt=f"A clean image, the perturbation magnified {factor:.3g} times, and the adversarial "
         f"image, {clean.shape[2]} by {clean.shape[1]} pixels; {changed}.",
-        table=pd.DataFrame(
-            [{"magnify": factor, "largest_change_255": largest * 255, "l2_length": length}]
-        ),
+        table=_pixel_table(clean, perturbation, adversarial),
+    )
+
+
+def _pixel_table(clean: Map, perturbation: Map, adversarial: Map) -> pd.DataFrame:
+    """One row a pixel and channel, counted from 0; values as in the images."""
+    channel, row, column = (axis.ravel() for axis in np.indices(clean.shape))
+    values = {"clean": clean, "perturbation": perturbation, "adversarial": adversarial}
+    return pd.DataFrame(
+        {"channel": channel, "row": row, "column": column}
+        | {name: value.ravel() for name, value in values.items()}
     )
 
 

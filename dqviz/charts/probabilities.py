@@ -12,11 +12,12 @@ from dqviz.charts.axes import legend_above
 from dqviz.charts.chart import Chart, ChartError
 from dqviz.charts.formulas import FORMULAS
 from dqviz.charts.panels import Domains, panel_title
-from dqviz.charts.style import fade, layout, network_styles
-from dqviz.charts.tidy import bits_text, short_networks
+from dqviz.charts.style import GREY, fade, layout, network_styles
+from dqviz.charts.tidy import bits_text, collapse_note, grey_out, short_networks
 
 STAGES = ("clean", "adversarial")
 MOST_CLASSES = 10
+NETWORK = ("model", "weights", "weight_bits", "act_bits")
 
 
 def probabilities(table: pd.DataFrame, *, height: int | None = None) -> Chart:
@@ -27,12 +28,18 @@ def probabilities(table: pd.DataFrame, *, height: int | None = None) -> Chart:
 
     Args:
         table: rows with `model, weights, weight_bits, act_bits, stage, class, class_index,
-            probability` (0 to 1) of a playground, and `label` where known.
+            probability, clean_accuracy, clean_accuracy_full` (shares) of a playground, and `label`
+            where known. Collapsed networks are grey.
     """
     needed = {"stage", "class", "class_index", "probability"} - set(table.columns)
     rows = table[table["probability"].notna()] if not needed else table.iloc[:0]
     if rows.empty:
         raise ChartError(f"no probabilities; the table lacks {sorted(needed) or 'such rows'}")
+    rows = grey_out(rows)
+    greyed = {
+        (f"{model}/{weights}", int(w), int(a))
+        for model, weights, w, a in rows.loc[rows["collapsed"], list(NETWORK)].itertuples(False)
+    }
     classes = _classes(rows)
     rows = rows[rows["class"].isin(classes)]
     panels = _panels(rows)
@@ -46,11 +53,13 @@ def probabilities(table: pd.DataFrame, *, height: int | None = None) -> Chart:
     notes: list[dict[str, Any]] = []
     words = []
     for place, ((network, *bits), part) in enumerate(panels.items()):
-        name = f"{short[network]}, {bits_text(*bits)}"
+        collapsed = (network, *bits) in greyed
+        name = f"{short[network]}, {bits_text(*bits)}" + (" (collapsed)" if collapsed else "")
+        colour = GREY if collapsed else styles[network].colour
         where = _panel(place, columns, lines)
         axes |= _probability_axes(place, where, classes, last=place + columns >= len(panels))
         notes.append(panel_title(where, f"{name}: {_verdicts(part)}"))
-        data += _stage_bars(part, classes, styles[network].colour, place)
+        data += _stage_bars(part, classes, colour, place)
         words.append(f"{name}: {_verdicts(part)}.")
     figure = {
         "data": data,
@@ -72,6 +81,7 @@ def probabilities(table: pd.DataFrame, *, height: int | None = None) -> Chart:
         formula=FORMULAS["probability"],
         alt=" ".join(["Bar charts of class probabilities.", *words]),
         table=rows.reset_index(drop=True),
+        note=collapse_note(bool(greyed)),
     )
 
 

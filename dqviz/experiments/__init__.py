@@ -8,7 +8,7 @@ from .engine import Engine
 from .errors import Cancelled, ExperimentError
 from .handle import Handle, Progress
 from .image_counts import at_most_all
-from .resolve import resolve
+from .resolve import looking_once, resolve
 from .result import COLUMNS, Result
 
 __all__ = [
@@ -20,5 +20,6 @@ __all__ = [
     "Progress",
     "Result",
     "at_most_all",
+    "looking_once",
     "resolve",
 ]

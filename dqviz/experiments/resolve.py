@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import contextvars
 import dataclasses
+from collections.abc import Iterator
 from pathlib import Path
 
 from dqviz import cards
@@ -13,6 +16,23 @@ from dqviz.specs import Craft, DataSpec, ExperimentSpec, ModelSpec, QuantSpec
 
 CALIBRATION_IMAGES = 256
 """How many images calibrate a network that has no card, where the user names none."""
+
+_LOOKED_UP: contextvars.ContextVar[dict[tuple[str, str], str] | None] = contextvars.ContextVar(
+    "looked_up", default=None
+)
+
+
+@contextlib.contextmanager
+def looking_once() -> Iterator[None]:
+    """Within, each split of a data set is looked at once, however many specifications name it.
+
+    Thousands of files take a second to be asked for their time of change.
+    """
+    token = _LOOKED_UP.set({})
+    try:
+        yield
+    finally:
+        _LOOKED_UP.reset(token)
 
 
 def resolve(spec: ExperimentSpec) -> ExperimentSpec:
@@ -43,7 +63,12 @@ def resolve(spec: ExperimentSpec) -> ExperimentSpec:
 
 def resolve_data(spec: DataSpec) -> DataSpec:
     """The same choice of images, with the fingerprint of its content."""
-    return dataclasses.replace(spec, fingerprint=fingerprint_data(spec))
+    known, split = _LOOKED_UP.get(), (spec.name, spec.split)
+    if known is None:
+        return dataclasses.replace(spec, fingerprint=fingerprint_data(spec))
+    if split not in known:
+        known[split] = fingerprint_data(spec)
+    return dataclasses.replace(spec, fingerprint=known[split])
 
 
 def resolve_model_spec(spec: ModelSpec) -> ModelSpec:

@@ -25,7 +25,8 @@ def conv_operator_norm(conv: nn.Conv2d, input_shape: tuple[int, int, int]) -> Bo
     64x64 pixels of a larger map, whose norm is at most the whole map's). The upper bound is
     certified in float64 and rounded up. Both are the largest singular value of a dense matrix where
     patches do not overlap (a 1x1 kernel), where the input has at most 2x2 pixels, and where it has
-    up to 512 numbers a group or so.
+    up to 512 numbers a group or so; beyond 1,024 rows only enclosed by a method without an SVD, and
+    beyond 4,096 numbers (2x2 pixels of 1,024 channels) by the bounds for larger maps.
 
     Args:
         conv: a Conv2d; the weights used are those it holds.

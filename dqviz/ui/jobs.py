@@ -15,7 +15,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from dqviz.experiments import Engine, Handle, Result, at_most_all
+from dqviz.experiments import Engine, Handle, Result, at_most_all, looking_once
 from dqviz.experiments.handle import CANCELLED, DONE, FAILED
 from dqviz.specs import ExperimentSpec
 from dqviz.ui import errors
@@ -142,10 +142,11 @@ def _request(specs: tuple[ExperimentSpec, ...], first: float | None) -> Request:
     """The request of this page: the one under way where nothing has changed."""
     request: Request | None = st.session_state.get(_REQUEST)
     if request is None or not request.answers(specs, first):
-        wanted = [at_most_all(spec) for spec in specs]
-        places = [p for p, spec in enumerate(wanted) if first is not None and _is_long(spec)]
-        previews = [preview(wanted[place], first or 0.0) for place in places]
-        handles = engine().submit([*previews, *wanted], owner=owner(), channel=CHANNEL)
+        with looking_once():
+            wanted = [at_most_all(spec) for spec in specs]
+            places = [p for p, spec in enumerate(wanted) if first is not None and _is_long(spec)]
+            previews = [preview(wanted[place], first or 0.0) for place in places]
+            handles = engine().submit([*previews, *wanted], owner=owner(), channel=CHANNEL)
         ahead = dict(zip(places, handles[: len(places)], strict=True))
         request = Request(specs, first, ahead, tuple(handles[len(places) :]))
         st.session_state[_REQUEST] = request

@@ -12,7 +12,7 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from dqviz.charts.tidy import bits_text, short_networks
+from dqviz.charts.tidy import bits_text, grey_out, short_networks
 from dqviz.experiments import Result
 from dqviz.specs import FULL_PRECISION
 from dqviz.ui import links
@@ -107,6 +107,13 @@ def choose_layers(view: View, settings: Settings) -> None:
         max_selections=MOST_LAYERS,
         key="maps",
         bind="query-params",
+    )
+
+
+def collapsed(view: View) -> tuple[str, ...]:
+    """The networks whose clean accuracy has collapsed, as named in `pictures`."""
+    return tuple(
+        name_of(result) for result in view.results if grey_out(result.table)["collapsed"].any()
     )
 
 

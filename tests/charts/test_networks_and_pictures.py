@@ -3,9 +3,13 @@
 import math
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from dqviz import charts
+from dqviz.charts.network import KEPT
+from dqviz.charts.style import GREY
+from dqviz.measure.lipschitz import MOST_SINGULAR_VALUES
 from tests.charts.tables import DQ, VANILLA, lipschitz_table, playground_table, table, whole
 
 LIPSCHITZ = lipschitz_table()
@@ -113,6 +117,52 @@ def test_probabilities_name_what_each_network_sees():
     assert chart.figure.data[0].y[3] == pytest.approx(70)
 
 
+def test_a_spectrum_that_is_cut_off_says_so():
+    rows = table([row for row in LIPSCHITZ.to_dict(orient="records") if row["layer"] == "conv1"])
+    one = rows[rows["metric"] == "singular_value"].iloc[[0]]
+    many = pd.concat([one.assign(statistic=str(rank), value=2.0) for rank in range(KEPT)])
+    assert f"the {KEPT} largest" in charts.singular_values(many, "conv1").note
+    assert charts.singular_values(many.iloc[1:], "conv1").note == ""
+    assert KEPT == MOST_SINGULAR_VALUES
+
+
+COLLAPSED = {"clean_accuracy": 0.2, "clean_accuracy_full": 0.9}
+
+
+def test_probabilities_of_a_collapsed_network_are_grey():
+    sound, broken = playground_table([VANILLA]), playground_table([DQ]).assign(**COLLAPSED)
+    chart = charts.probabilities(pd.concat([sound, broken]))
+    titles = [note.text for note in chart.figure.layout.annotations]
+    assert [("(collapsed)" in title) for title in titles] == [False, False, True, True]
+    colours = [bar.marker.color for bar in chart.figure.data]
+    assert (GREY in colours[:4], GREY in colours[4:]) == (False, True)
+    assert "no conclusion rests on it" in chart.note
+    assert charts.probabilities(sound).note == ""
+
+
+def test_noise_of_a_collapsed_network_is_marked():
+    maps = {(n, "conv1"): np.ones((2, 3), np.float32) for n in (VANILLA, DQ)}
+    chart = charts.noise_maps(maps, collapsed=[DQ])
+    rows = [note.text for note in chart.figure.layout.annotations if note.textangle == -90]
+    assert [text.endswith("(collapsed)") for text in rows] == [False, True]
+    assert "no conclusion rests on it" in chart.note
+    assert charts.noise_maps(maps).note == ""
+
+
+def test_every_place_of_a_picture_can_be_saved():
+    values = np.arange(6, dtype=np.float32).reshape(2, 3)
+    table = charts.noise_maps({(VANILLA, "conv1"): values}).table
+    for _, row in table.iterrows():
+        assert row["noise_over_signal"] == values[row["row"], row["column"]]
+    images = np.random.default_rng(0).random((3, 4, 5), dtype=np.float32)
+    pixels = charts.image_triplet(images, 0.1 * images, 1.1 * images).table
+    assert len(pixels) == images.size
+    for _, row in pixels.sample(10, random_state=0).iterrows():
+        place = tuple(int(row[axis]) for axis in ("channel", "row", "column"))
+        assert row["clean"] == images[place]
+        assert row["perturbation"] == pytest.approx(0.1 * images[place])
+
+
 def test_probabilities_of_many_classes_show_the_largest():
     chart = charts.probabilities(playground_table([VANILLA], bits=((32, 32),), classes=100))
     assert len(chart.figure.data[0].x) == 10
@@ -125,7 +175,9 @@ def test_noise_maps_share_one_scale():
     assert {t.coloraxis for t in chart.figure.data} == {"coloraxis"}
     assert chart.figure.layout.coloraxis.cmin == 0
     assert chart.figure.layout.coloraxis.cmax == pytest.approx(0.8)
-    assert chart.table["root_mean_square"].tolist() == pytest.approx([0.2, 0.8])
+    assert len(chart.table) == 32
+    values = chart.table.groupby("network", sort=False)["noise_over_signal"].unique()
+    assert values.tolist() == [[np.float32(0.2)], [np.float32(0.8)]]
     layout = chart.figure.layout
     rows = [note for note in layout.annotations if note.textangle == -90]
     for note, axis in zip(rows, (layout.yaxis, layout.yaxis2), strict=True):

@@ -134,7 +134,7 @@ def test_probabilities_of_a_collapsed_network_are_grey():
     chart = charts.probabilities(pd.concat([sound, broken]))
     titles = [note.text for note in chart.figure.layout.annotations]
     assert [("(collapsed)" in title) for title in titles] == [False, False, True, True]
-    colours = [bar.marker.color for bar in chart.figure.data]
+    colours = [bar.marker.line.color for bar in chart.figure.data]
     assert (GREY in colours[:4], GREY in colours[4:]) == (False, True)
     assert "no conclusion rests on it" in chart.note
     assert charts.probabilities(sound).note == ""

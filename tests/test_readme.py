@@ -36,7 +36,7 @@ def test_the_library_examples_run_and_give_one_and_the_same_number(capsys):
     rows = names["amplification"](names["quantized"], names["data"].images, names["adversarial"])
     wanted = ("logits", "relative_distance", "median")
     (shown,) = (row.value for row in rows if (row.layer, row.metric, row.statistic) == wanted)
-    found = table[["layer", "metric", "statistic"]].eq(wanted).all(axis=1)
+    found = table[["layer", "metric", "statistic"]].eq(list(wanted)).all(axis=1)
     assert shown == pytest.approx(table[found]["value"].item(), rel=1e-3)
 
 

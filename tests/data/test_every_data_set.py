@@ -73,23 +73,30 @@ def data_folder(tmp_path, monkeypatch):
     render.labels.cache_clear()
 
 
-@pytest.fixture
-def spec(data_folder, kind, split):
+@pytest.fixture(params=KINDS)
+def kind(request):
+    return request.param
+
+
+@pytest.fixture(params=ROWS)
+def spec(request, data_folder, kind):
     """Six images of a small data set."""
-    return DataSpec(name=MAKERS[kind](data_folder), split=split, n_samples=6, seed=1)
+    return DataSpec(name=MAKERS[kind](data_folder), split=request.param, n_samples=6, seed=1)
 
 
 def load(spec, **changes):
     return load_data(dataclasses.replace(spec, **changes))
 
 
+def other_split(spec):
+    return dataclasses.replace(spec, split="test" if spec.split == "train" else "train")
+
+
 def test_every_kind_has_a_maker():
     assert sorted(MAKERS) == sorted(KINDS)
 
 
-@pytest.mark.parametrize("split", ROWS)
-@pytest.mark.parametrize("kind", KINDS)
-def test_a_data_set_keeps_its_promises(spec):
+def test_images_labels_and_classes_have_the_promised_form(spec):
     data = load(spec)
     assert data.images.dtype == torch.float32
     assert data.images.shape == (6, 3, 32, 32)
@@ -100,37 +107,42 @@ def test_a_data_set_keeps_its_promises(spec):
     assert len(data.classes) >= 2
     assert all(isinstance(name, str) and name for name in data.classes)
     assert (data.name, data.split) == (spec.name, spec.split)
-
-    again = load(spec)
-    assert torch.equal(again.images, data.images)
-    assert torch.equal(again.labels, data.labels)
-
-    fewer = load(spec, n_samples=4)
-    assert torch.equal(fewer.images, data.images[:4])
-    assert torch.equal(fewer.labels, data.labels[:4])
-    assert not torch.equal(load(spec, seed=2).images, data.images)
-
-    whole = load(spec, n_samples=None)
-    assert len(set(data.indices.tolist())) == 6
-    assert torch.equal(whole.images[data.indices], data.images)
-    assert torch.equal(whole.labels[data.indices], data.labels)
-
     large = load(spec, image_size=48)
+    assert large.images.dtype == torch.float32
     assert large.images.shape == (6, 3, 48, 48)
     assert 0 <= large.images.min() < large.images.max() <= 1
     assert torch.equal(large.labels, data.labels)
 
-    other = load(spec, split="test" if spec.split == "train" else "train")
-    assert not torch.equal(other.images, data.images)
-    assert other.classes == data.classes
+
+def test_a_seed_chooses_images_once_and_for_all(spec, monkeypatch):
+    data = load(spec)
+    again, fewer, whole = load(spec), load(spec, n_samples=4), load(spec, n_samples=None)
+    monkeypatch.setattr("dqviz.data.source.MAX_CACHED_BYTES", 0)
+    for found, expected in (
+        (again.images, data.images),
+        (again.labels, data.labels),
+        (fewer.images, data.images[:4]),
+        (fewer.labels, data.labels[:4]),
+        (whole.images[data.indices], data.images),
+        (whole.labels[data.indices], data.labels),
+        (load(spec).images, data.images),  # now without the cache
+    ):
+        assert torch.equal(found, expected)
+    assert len(set(data.indices.tolist())) == 6
+    assert not torch.equal(load(spec, seed=2).images, data.images)
 
 
-@pytest.mark.parametrize("split", ROWS)
-@pytest.mark.parametrize("kind", KINDS)
+def test_splits_share_classes_and_no_images(spec):
+    data, other = load(spec, n_samples=None), load(other_split(spec), n_samples=None)
+    assert data.classes == other.classes
+    assert {i.numpy().tobytes() for i in data.images}.isdisjoint(
+        i.numpy().tobytes() for i in other.images
+    )
+
+
 def test_a_fingerprint_names_the_split(spec):
     resolved = resolve_data(spec)
     assert resolved.fingerprint == fingerprint_data(spec)
     assert resolve_data(resolved) == resolve_data(spec) == resolved
     assert load(spec).fingerprint == load(resolved).fingerprint == resolved.fingerprint
-    other = dataclasses.replace(spec, split="test" if spec.split == "train" else "train")
-    assert fingerprint_data(other) != resolved.fingerprint
+    assert fingerprint_data(other_split(spec)) != resolved.fingerprint

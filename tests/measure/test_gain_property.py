@@ -3,12 +3,12 @@ import math
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from torch import nn
 
 from dqviz.measure.activations import observe
-from dqviz.measure.lipschitz import gain, layer_norms, measured_gain
+from dqviz.measure.lipschitz import layer_norms, measured_gain
 from dqviz.models.graph import LAYERS, display_name
 from dqviz.quantize import quantize_model
 from dqviz.specs import QuantSpec
@@ -64,8 +64,8 @@ def layers_as_run(model, images):
     return [(name, modules[name], shape) for name, shape in shapes.items()]
 
 
-def worst_difference(layer, shape, generator):
-    """A difference that the layer stretches almost as much as it can, by power iteration."""
+def worst_gain(layer, shape, generator):
+    """Almost as much as the layer, without bias and quantizer, can stretch: by power iteration."""
     linear = copy.deepcopy(layer)
     linear.bias, linear.input_quantizer = None, nn.Identity()
     x = torch.randn(1, *shape, generator=generator)
@@ -73,14 +73,14 @@ def worst_difference(layer, shape, generator):
         x.requires_grad_(True)
         (x,) = torch.autograd.grad(linear(x).square().sum(), x)
         x = x / x.norm()
-    return x
+    return float(linear(x).norm() / x.norm())
 
 
 def count_layers(model):
     return sum(isinstance(module, LAYERS) for module in model.modules())
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30, deadline=None, phases=set(Phase) - {Phase.shrink})
 @given(networks(), SPECS, st.integers(0, 10**6))
 def test_no_layer_stretches_a_difference_more_than_its_operator_norm(case, spec, seed):
     generator = torch.Generator().manual_seed(seed)
@@ -95,5 +95,4 @@ def test_no_layer_stretches_a_difference_more_than_its_operator_norm(case, spec,
             upper = norms[name, "operator_norm", "upper"]
             most, unmoved = (gains[name, "measured_gain", s] for s in ("max", "nan_count"))
             assert 0 <= most <= upper * ROUNDING or (math.isnan(most) and unmoved == len(clean))
-            worst = float(gain(layer, worst_difference(layer, shape, generator)))
-            assert 0.8 * upper <= worst <= upper * ROUNDING
+            assert 0.8 * upper <= worst_gain(layer, shape, generator) <= upper * ROUNDING

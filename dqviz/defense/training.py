@@ -111,6 +111,8 @@ class _Run:
             mean=recipe.mean,
             std=recipe.std,
         )
+        # Channels last took 11 to 26 % off a step in float32 and in bfloat16, with AVX2 alone and
+        # with AMX; so it is not measured anew on each machine, as the precision is.
         self.model.to(device).to(memory_format=torch.channels_last)
         shape = (int(data.images.shape[1]), int(data.images.shape[2]), int(data.images.shape[3]))
         self.layers: list[Layer] = penalized_layers(self.model, input_shape=shape)

@@ -10,6 +10,7 @@ Alternating repetitions, the fastest of each counts. Let the machine have nothin
 from __future__ import annotations
 
 import dataclasses
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -22,6 +23,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from dqviz.attacks import FGSM
 from dqviz.data import load_data
 from dqviz.experiments.engine import Engine
+from dqviz.experiments.host import MEMORY
 from dqviz.measure import amplification
 from dqviz.models import load_model
 from dqviz.quantize import quantize_model
@@ -125,7 +127,10 @@ def report(what: str, seconds: float, against: float, bound: float) -> None:
 
 
 def main() -> None:
-    """Print every figure."""
+    """Print every figure, under the memory settings of the app's workers."""
+    settings = {name: str(value) for name, value in MEMORY.items()}
+    if not settings.items() <= os.environ.items():  # they are read when a process starts
+        os.execve(sys.executable, [sys.executable, *sys.argv], {**os.environ, **settings})
     data = load_data(DATA)
     print(f"torch {torch.__version__}, {torch.get_num_threads()} threads, {len(data)} images")
     model = load_model(IDS[0])

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from dqviz import charts
-from dqviz.ui import controls, jobs, requests, sentences, session, show
+from dqviz.ui import ahead, controls, jobs, requests, sentences, session, show
 from dqviz.ui.settings import ELEMENTS, MEASURES, PLAY_HELP, Settings
 
 session.begin(__file__)
@@ -66,6 +66,8 @@ def draw(settings: Settings) -> None:
     compared = sentences.compared(tab, metric=metric, controls=others)
     show.claims(tab, view, *sentences.said(tab), paired=compared, at=at, content=chosen)
     show.notes(view, at)
+    if tab == "Flips" and not (view.busy or view.partial):
+        ahead.compute(specs, settings.epsilons)
 
 
 with place:

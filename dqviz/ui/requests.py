@@ -59,7 +59,8 @@ def amplification(
 ) -> list[ExperimentSpec]:
     """Each network compared at the sidebar's bits, then at full precision.
 
-    `details`, the contribution of flips, is asked for at the sidebar's epsilon alone.
+    `details`, the contribution of flips, is asked for at the sidebar's epsilon alone; see `ahead`
+    for the others.
     """
     return [
         _amplification(settings, name, weight_bits, act_bits, controls=controls, details=details)

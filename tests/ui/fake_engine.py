@@ -33,6 +33,7 @@ class FakeEngine:
         self.starts = 0
         self.has_started = True
         self.asked: list[ExperimentSpec] = []
+        self.ahead: list[ExperimentSpec] = []
         self.slow: list[Job] = []
         self._jobs: dict[str, Job] = {}
 
@@ -51,11 +52,13 @@ class FakeEngine:
     def release(self, owner: str) -> None:
         """Nothing to let go."""
 
-    def submit(self, specs: list[ExperimentSpec], *, owner: str, channel: str) -> list[Handle]:
+    def submit(
+        self, specs: list[ExperimentSpec], *, owner: str, channel: str, background: bool = False
+    ) -> list[Handle]:
         """One handle a specification."""
         assert owner
         assert channel
-        self.asked += specs
+        (self.ahead if background else self.asked).extend(specs)
         return [Handle(self._job(spec), release=self._release) for spec in specs]
 
     def finish_slow(self, only: ExperimentSpec | None = None) -> None:

@@ -13,6 +13,7 @@ import psutil
 import pytest
 
 from dqviz.experiments import Engine, ExperimentError, cluster
+from dqviz.experiments.host import MEMORY
 from dqviz.specs import DataSpec, ExperimentSpec, ModelSpec
 from tests.experiments import fake_tasks
 
@@ -240,10 +241,10 @@ def test_bad_input_is_one_clear_text(engine, ask, wanted, tmp_path):
     assert handles[1].result(PATIENCE).notes == ("good",)
 
 
-@pytest.mark.parametrize("name", ["MKL_NUM_THREADS", "MALLOC_TRIM_THRESHOLD_"])
-def test_workers_compute_with_the_memory_settings_of_the_command_line(name, ask):
+@pytest.mark.parametrize("name", ["MKL_NUM_THREADS", *MEMORY])
+def test_workers_start_with_our_memory_settings_and_no_others(name, ask):
     (found,) = ask(f"environ/{name}").result(PATIENCE).notes
-    assert found == os.environ.get(name, "not set")
+    assert found == os.environ.get(name, str(MEMORY.get(name, "not set")))
 
 
 def test_requests_are_answered_in_the_order_in_which_they_were_made(engine, wanted, ask):

@@ -6,7 +6,6 @@ import dataclasses
 import subprocess
 import sys
 
-import dask
 import numpy as np
 import pytest
 
@@ -210,16 +209,3 @@ def test_the_browsers_process_imports_no_torch():
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120
     )
     assert answer.stdout.strip() == "[]"
-
-
-def test_workers_are_started_with_the_memory_settings():
-    """They are read when a process starts, so that they must be there before it."""
-    from distributed.nanny import _get_env_variables
-
-    from dqviz.experiments import host
-
-    with dask.config.set(host.CONFIG):
-        found = _get_env_variables("distributed.nanny.pre-spawn-environ")
-    assert {name: found.get(name) for name in host.MEMORY} == {
-        name: str(value) for name, value in host.MEMORY.items()
-    }

@@ -215,6 +215,11 @@ def parse_card(text: str, *, name: str = "card") -> Card:
         raise CardError(f"{name}: {error}") from None
 
 
+def numbered_classes(count: int) -> tuple[str, ...]:
+    """The names of classes that have none: they are counted from 0."""
+    return tuple(str(index) for index in range(count))
+
+
 def write_card(card: Card, path: str | os.PathLike[str]) -> None:
     """Writes a card that `read_card` reads back equal; the file is replaced in one step."""
     file = Path(path)
@@ -260,7 +265,7 @@ def _convert(field: str, kind: str, value: Any) -> Any:
     """A JSON value as the field's type, which is one of the five that `Card` uses."""
     if kind == "tuple[str, ...]":
         if isinstance(value, int) and not isinstance(value, bool) and 2 <= value <= 100_000:
-            return tuple(str(index) for index in range(value))
+            return numbered_classes(value)
         names = isinstance(value, list) and all(isinstance(item, str) for item in value)
         _require(names, field, "a list of names or their number", value)
         return tuple(value)

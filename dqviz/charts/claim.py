@@ -22,6 +22,8 @@ from dqviz.charts.tidy import (
 
 Kind = Literal["supports", "contradicts", "undecided", "info"]
 FEW_BITS = 3
+"""At these bits or fewer nothing is concluded from networks that were quantized after training."""
+
 EQUAL = 0.005
 """Ratios this near to 1 print as 1.00 and decide nothing."""
 

@@ -13,8 +13,7 @@ from typing import Any
 import pandas as pd
 
 from dqviz.cards import card_file_beside
-from dqviz.data.folder_paths import data_folder
-from dqviz.data.locations import PATH_KINDS
+from dqviz.data.locations import PATH_KINDS, find_path
 
 
 def check_writable(file: str) -> None:
@@ -41,7 +40,7 @@ def refuse_inputs(options: argparse.Namespace) -> None:
     """Refuses to write over what is read: a checkpoint, the card beside it, a file of images.
 
     Raises:
-        ValueError: if --out names one of them.
+        ValueError: if --out names one of them, or the images are not there.
     """
     out = Path(options.out).absolute().resolve()
     checkpoint = getattr(options, "checkpoint", None)
@@ -49,7 +48,7 @@ def refuse_inputs(options: argparse.Namespace) -> None:
     for option in ("data", "calibration"):
         kind, _, path = (getattr(options, option, None) or "").partition(":")
         if kind in PATH_KINDS and path:
-            read += [Path(path), data_folder() / path]
+            read.append(find_path(path))
     for file in read:
         if file is None:
             continue

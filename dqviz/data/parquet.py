@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from dqviz.cards import numbered_classes
 from dqviz.specs import MAX_CLASSES
 
 from .array_cache import Pixels
@@ -173,7 +174,7 @@ def _class_names(file: Path, least: int) -> tuple[str, ...]:
         names = tuple(str(name) for name in features[LABEL_COLUMN]["names"])
     except (KeyError, TypeError, ValueError):
         names = ()
-    return names if len(names) >= least else tuple(str(k) for k in range(max(least, 2)))
+    return names if len(names) >= least else numbered_classes(max(least, 2))
 
 
 def _encoded(file: Path, column: str, rows: Rows) -> Iterator[bytes | None]:
@@ -210,7 +211,7 @@ def _from_group(
             for value in chosen.to_pylist():
                 yield value["bytes"] if isinstance(value, dict) else value
             start += len(batch)
-        if len(rows) and start <= rows[-1]:
+        if start <= rows[-1]:
             raise DataError(f"{file} holds fewer rows than its metadata says")
     except (pa.ArrowException, OSError) as error:
         rows_read = f"rows {first_row + start} to {first_row + start + count - 1}"

@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import save_file
 
 from dqviz import __version__
-from dqviz.cards import Card, file_stem, write_card
+from dqviz.cards import Card, file_stem, numbered_classes, write_card
 from dqviz.data import ImageData, load_data
 from dqviz.defense.errors import TrainError
 from dqviz.defense.recipe import Recipe, read_recipe
@@ -68,7 +68,7 @@ def train(
 
 def _require_match(data: ImageData, test: ImageData) -> None:
     """Refuse test images of other classes or another size than the training images."""
-    numbers = tuple(str(index) for index in range(len(data.classes)))
+    numbers = numbered_classes(len(data.classes))
     named = numbers not in (data.classes, test.classes)
     if len(test.classes) != len(data.classes) or (named and test.classes != data.classes):
         raise TrainError(

@@ -63,9 +63,8 @@ def resolve(spec: ExperimentSpec) -> ExperimentSpec:
 
 def resolve_data(spec: DataSpec) -> DataSpec:
     """The same choice of images, with the fingerprint of its content."""
-    known, split = _LOOKED_UP.get(), (spec.name, spec.split)
-    if known is None:
-        return dataclasses.replace(spec, fingerprint=fingerprint_data(spec))
+    shared, split = _LOOKED_UP.get(), (spec.name, spec.split)
+    known = {} if shared is None else shared
     if split not in known:
         known[split] = fingerprint_data(spec)
     return dataclasses.replace(spec, fingerprint=known[split])

@@ -57,9 +57,8 @@ class Result:
     holds pictures by name (float32, said by the experiment that makes them; see `arrays_at`).
     `notes` are sentences a reader needs, such as where the calibration came from. `samples` has one
     row an image, with `SAMPLE_COLUMNS`, so that results on the same images can be compared pair by
-    pair. `reasons`
-    say why the network's `lower` or `upper` Lipschitz bound does not exist, each only where it is
-    missing.
+    pair. `reasons` say why the network's `lower` or `upper` Lipschitz bound does not exist, each
+    only where it is missing.
     """
 
     table: pd.DataFrame

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from dqviz import __version__
-from dqviz.measure.distances import difference_norms, norms
+from dqviz.measure.distances import difference_norms, norms, norms_around_mean
 from dqviz.measure.quantizer_noise import noise_sums
 from dqviz.specs import DataSpec, ExperimentSpec, ModelSpec, spec_key
 
@@ -115,5 +115,6 @@ def warm_up() -> None:
     torch.autograd.grad(output.sum(), images)
     values = torch.zeros(1, 1)
     norms(values)
+    norms_around_mean(values)
     difference_norms(values, values)
     noise_sums(values, values, values, values, step=1.0, low=0.0, high=1.0)

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from dqviz.cards import numbered_classes
 from dqviz.data import DataError, ImageData, count_images
 from dqviz.measure.accuracy import Proportion, wilson
 from dqviz.models import model_info
@@ -139,7 +140,7 @@ def add_notes(found: Findings, setting: Setting) -> None:
 
 def _differ(classes: tuple[str, ...], data: ImageData) -> bool:
     """Whether classes are not those of the images; parquet files may hold numbers without names."""
-    numbers = tuple(str(index) for index in range(len(data.classes)))
+    numbers = numbered_classes(len(data.classes))
     if data.name.startswith("parquet:") and data.classes == numbers:
         return len(classes) != len(numbers) and classes[: len(numbers)] != numbers
     return classes != data.classes

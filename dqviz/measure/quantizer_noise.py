@@ -15,6 +15,7 @@ three element classes add up to those of all elements.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -85,7 +86,7 @@ def noise_sums(
         grid = (np.float32(1 / step), np.float32(low), np.float32(high))
         _add_noise(*map(as_array, rows), *grid, sums)
         return torch.from_numpy(sums)
-    by_class = _noise_sums_by_array(*rows, step=step, low=low, high=high)
+    by_class = _noise_sums_by_array(rows, step=step, low=low, high=high)
     return torch.cat([by_class, by_class.sum(dim=2, keepdim=True)], dim=2)
 
 
@@ -148,16 +149,11 @@ def _added(sums: Any, weight: Any, u: Any, shift: Any, moved: Any, per_step: Any
 
 
 def _noise_sums_by_array(
-    clean: torch.Tensor,
-    perturbed: torch.Tensor,
-    clean_quantized: torch.Tensor,
-    perturbed_quantized: torch.Tensor,
-    *,
-    step: float,
-    low: float,
-    high: float,
+    rows: Sequence[torch.Tensor], *, step: float, low: float, high: float
 ) -> torch.Tensor:
-    """The same with array operations, for every device: (N, elements) in, (N, 9, 3) float64 out."""
+    """The same with array operations, for every device: (N, elements) four times in, in the order
+    of `noise_sums`, and (N, 9, 3) float64 out."""
+    clean, perturbed, clean_quantized, perturbed_quantized = rows
     shift, moved = (perturbed - clean).abs(), (perturbed_quantized - clean_quantized).abs()
     fraction = (shift / step).frac()
     quantities = (

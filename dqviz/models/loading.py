@@ -143,7 +143,7 @@ def class_names(classes: tuple[str, ...], dataset: str) -> tuple[tuple[str, ...]
 
     A network trained on files without names has a card that counts its classes from 0.
     """
-    if classes != tuple(str(index) for index in range(len(classes))):
+    if classes != cards.numbered_classes(len(classes)):
         return classes, True
     known = KNOWN_CLASSES.get(dataset, ())
     return (known, True) if len(known) == len(classes) else (classes, False)
@@ -178,7 +178,7 @@ def _checkpoint_info(spec: ModelSpec, path: str) -> ModelInfo:
             f"classes={spec.classes!r}, and no card beside the file"
         )
     fits = card is not None and len(card.classes) == count and card.arch == arch
-    numbers = tuple(str(index) for index in range(count))
+    numbers = cards.numbered_classes(count)
     held, dataset = (card.classes, card.dataset) if card and fits else (numbers, "")
     classes, named = class_names(held, dataset)
     return ModelInfo(

@@ -10,7 +10,8 @@ from .array_cache import Pixels
 from .decode import MAX_FILE_BYTES, decode_image
 from .errors import DataError
 from .locations import IMAGE_SUFFIXES, class_folders, image_files
-from .source import Progress, Rows, Source
+from .progress import Progress
+from .source import Rows, Source
 
 STEP = 256
 
@@ -26,7 +27,7 @@ class ImageFolder(Source):
         """
         folders = class_folders(path, split)
         by_class = [image_files(folder) for folder in folders]
-        self.files = [file for files in by_class for file in files]
+        self.files = [Path(file) for files in by_class for file in files]
         if not self.files:
             raise DataError(
                 f"the folders in {folders[0].parent} hold no images; "

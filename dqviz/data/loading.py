@@ -15,9 +15,10 @@ from .fingerprint import fingerprint_data
 from .image_folder import ImageFolder
 from .locations import find_path, parquet_files, split_name
 from .parquet import ParquetSource
+from .progress import Progress, silent
 from .published import CLASSES, Published
 from .rendered import StreetDigits
-from .source import Progress, Rows, Source
+from .source import Rows, Source
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -54,12 +55,13 @@ def load_data(spec: DataSpec, *, progress: Progress | None = None) -> ImageData:
     Args:
         spec: which data set, split and images; see `DataSpec`.
         progress: called now and then with what is done and what there is to do: bytes while
-            downloading, images while decoding or rendering.
+            downloading or reading files whole, images while decoding or rendering.
 
     Raises:
         DataError: if the data set is unknown, absent or unreadable, has fewer images than asked
             for, or is no longer what the specification's fingerprint says.
     """
+    progress = progress or silent
     source = open_source(spec, progress=progress)
     if spec.fingerprint is not None and spec.fingerprint != source.fingerprint:
         raise DataError(
@@ -67,7 +69,7 @@ def load_data(spec: DataSpec, *, progress: Progress | None = None) -> ImageData:
             f"expected {spec.fingerprint}"
         )
     rows = choose_rows(len(source.labels), n_samples=spec.n_samples, seed=spec.seed)
-    pixels = source.read(rows, spec.image_size or source.native_size, progress or _silent)
+    pixels = source.read(rows, spec.image_size or source.native_size, progress)
     return ImageData(
         images=_to_unit_interval(torch.from_numpy(pixels)),
         labels=torch.from_numpy(source.labels[rows]),
@@ -79,10 +81,10 @@ def load_data(spec: DataSpec, *, progress: Progress | None = None) -> ImageData:
     )
 
 
-def open_source(spec: DataSpec, *, progress: Progress | None = None) -> Source:
+def open_source(spec: DataSpec, *, progress: Progress = silent) -> Source:
     """The split that a specification names, labels read and pixels not yet."""
     kind, path = split_name(spec.name)
-    fingerprint = fingerprint_data(spec)
+    fingerprint = fingerprint_data(spec, progress=progress)
     if kind == "parquet":
         return ParquetSource(parquet_files(find_path(path), spec.split), fingerprint=fingerprint)
     if kind == "streetdigits":
@@ -93,7 +95,7 @@ def open_source(spec: DataSpec, *, progress: Progress | None = None) -> Source:
     if local_form(kind, spec.split) == FROM_FILES:
         files = local_parquet(kind, spec.split)
         return ParquetSource(files, fingerprint=fingerprint, classes=classes)
-    return Published(kind, spec.split, fingerprint=fingerprint, progress=progress or _silent)
+    return Published(kind, spec.split, fingerprint=fingerprint, progress=progress)
 
 
 def choose_rows(total: int, *, n_samples: int | None, seed: int) -> Rows:
@@ -113,7 +115,3 @@ def choose_rows(total: int, *, n_samples: int | None, seed: int) -> Rows:
 def _to_unit_interval(pixels: torch.Tensor) -> torch.Tensor:
     """uint8 (N, H, W, C) in 0..255 -> float32 (N, C, H, W) in [0, 1]."""
     return pixels.permute(0, 3, 1, 2).contiguous().float().div_(255)
-
-
-def _silent(done: int, total: int) -> None:
-    """Progress that nobody watches."""

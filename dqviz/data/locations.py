@@ -137,23 +137,27 @@ def _folders(path: Path) -> tuple[Path, ...]:
     return tuple(sorted(p for p in path.iterdir() if p.is_dir() and not p.name.startswith(".")))
 
 
-def image_files(folder: Path) -> tuple[Path, ...]:
-    """The image files of one class, sorted by name, folders inside it included.
+def image_files(folder: Path) -> tuple[str, ...]:
+    """The paths of the image files of one class, sorted by name, folders inside it included.
+
+    As texts: of tens of thousands of files that takes half the time.
 
     Raises:
         DataError: for a folder that cannot be read, or an image of a format that is not.
     """
     found = []
     for root, _, names in os.walk(folder, onerror=_refuse_unreadable):
-        visible = [Path(root, name) for name in names if not name.startswith(".")]
-        foreign = [p for p in visible if p.suffix.lower() in FOREIGN_SUFFIXES]
+        by_suffix = [(os.path.splitext(n)[1].lower(), n) for n in names if not n.startswith(".")]
+        foreign = [name for suffix, name in by_suffix if suffix in FOREIGN_SUFFIXES]
         if foreign:
+            named = os.path.join(root, min(foreign))
             raise DataError(
-                f"{min(foreign)} is of a format that is not read; expected files ending in "
+                f"{named} is of a format that is not read; expected files ending in "
                 f"{', '.join(IMAGE_SUFFIXES)}: convert it or take it away"
             )
-        found += [p for p in visible if p.suffix.lower() in IMAGE_SUFFIXES and p.is_file()]
-    return tuple(sorted(found))
+        images = [os.path.join(root, n) for suffix, n in by_suffix if suffix in IMAGE_SUFFIXES]
+        found += [path for path in images if os.path.isfile(path)]
+    return tuple(sorted(found, key=lambda path: path.split(os.sep)))
 
 
 def _refuse_unreadable(error: OSError) -> None:

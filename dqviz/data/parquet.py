@@ -16,7 +16,8 @@ from dqviz.specs import MAX_CLASSES
 from .array_cache import Pixels
 from .decode import decode_image
 from .errors import DataError
-from .source import Progress, Rows, Source
+from .progress import Progress
+from .source import Rows, Source
 
 IMAGE_COLUMNS = ("img", "image")
 LABEL_COLUMN = "label"

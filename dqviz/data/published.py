@@ -11,7 +11,8 @@ from torchvision.datasets import CIFAR10, SVHN
 from .array_cache import Pixels
 from .downloads import download_folder, expected_files, fetch
 from .errors import DataError
-from .source import Progress, Rows, Source
+from .progress import Progress
+from .source import Rows, Source
 
 CIFAR10_CLASSES = (
     "airplane",

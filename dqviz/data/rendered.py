@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from . import streetdigits
 from .array_cache import Pixels
-from .source import Progress, Rows, Source
+from .progress import Progress
+from .source import Rows, Source
 from .streetdigits import render
 
 

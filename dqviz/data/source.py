@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import ClassVar
 
 import numpy as np
@@ -13,9 +13,7 @@ from PIL import Image
 from .array_cache import Pixels, cached_pixels
 from .errors import DataError
 from .folder_paths import cache_folder
-
-Progress = Callable[[int, int], None]
-"""Called with the number of images done and the number there are."""
+from .progress import Progress
 
 Rows = npt.NDArray[np.int64]
 

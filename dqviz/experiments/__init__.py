@@ -8,7 +8,8 @@ from .engine import Engine
 from .errors import Cancelled, ExperimentError
 from .handle import Handle, Progress
 from .image_counts import at_most_all
-from .resolve import looking_once, resolve
+from .lookup import Lookup
+from .resolve import resolve
 from .result import COLUMNS, Result
 
 __all__ = [
@@ -17,9 +18,9 @@ __all__ = [
     "Engine",
     "ExperimentError",
     "Handle",
+    "Lookup",
     "Progress",
     "Result",
     "at_most_all",
-    "looking_once",
     "resolve",
 ]

@@ -24,7 +24,7 @@ from .errors import ExperimentError, describe
 from .handle import CANCELLED, RUNNING, Handle, Job, Progress, Want
 from .host import INTERACTIVE, JOBS, interactive_workers
 from .ledger import Ledger, failed
-from .resolve import resolve
+from .resolve import is_resolved, resolve
 from .result_cache import RESULT_BYTES
 from .worker import Outcome, compute
 
@@ -132,7 +132,7 @@ class Engine:
         """Asks for results, in place of what this owner asked for on this channel before.
 
         Args:
-            specs: what is wanted, resolved or not. What cannot be resolved fails at once.
+            specs: what is wanted, resolved (see `Lookup`) or not. What cannot be fails at once.
             owner: who asks, such as a session's id.
             channel: what for, such as a page's name.
             background: whether it is a long job, which runs at a lower priority.
@@ -293,7 +293,7 @@ class Engine:
 
 def _resolve(spec: ExperimentSpec) -> ExperimentSpec | ExperimentError:
     try:
-        return resolve(spec)
+        return spec if is_resolved(spec) else resolve(spec)
     except Exception as error:
         message, kind = describe(error)
         return ExperimentError(message, kind=kind)

@@ -2,91 +2,108 @@
 
 from __future__ import annotations
 
-import contextlib
-import contextvars
 import dataclasses
-from collections.abc import Iterator
 from pathlib import Path
 
 from dqviz import cards
 from dqviz.data import DataError, fingerprint_data
-from dqviz.data.fingerprint import file_sha256
+from dqviz.data.fingerprint import fingerprint_files
+from dqviz.data.progress import Progress, silent
 from dqviz.models.aliases import canonical_id
 from dqviz.specs import Craft, DataSpec, ExperimentSpec, ModelSpec, QuantSpec
 
 CALIBRATION_IMAGES = 256
 """How many images calibrate a network that has no card, where the user names none."""
 
-_LOOKED_UP: contextvars.ContextVar[dict[tuple[str, str], str] | None] = contextvars.ContextVar(
-    "looked_up", default=None
-)
 
+class Look:
+    """One look at files: the content of each is named once, however often it is mentioned.
 
-@contextlib.contextmanager
-def looking_once() -> Iterator[None]:
-    """Within, each split of a data set is looked at once, however many specifications name it.
+    Thousands of files take a quarter of a second to be asked for their time of change.
 
-    Thousands of files take a second to be asked for their time of change.
+    Args:
+        progress: called with the bytes read and the bytes to read, for one file or folder after
+            the other; what this process read before is not read again.
     """
-    token = _LOOKED_UP.set({})
-    try:
-        yield
-    finally:
-        _LOOKED_UP.reset(token)
+
+    def __init__(self, progress: Progress = silent) -> None:
+        self._progress = progress
+        self._splits: dict[tuple[str, str], str] = {}
+
+    def data(self, spec: DataSpec) -> DataSpec:
+        """The same choice of images, with the fingerprint of its content.
+
+        Raises:
+            DataError: for data that cannot be found.
+        """
+        split = (spec.name, spec.split)
+        if split not in self._splits:
+            self._splits[split] = fingerprint_data(spec, progress=self._progress)
+        return dataclasses.replace(spec, fingerprint=self._splits[split])
+
+    def model(self, spec: ModelSpec) -> ModelSpec:
+        """The same network by its one id, with the fingerprint of its weights.
+
+        A shipped network has the hash on its card, a checkpoint the hash of the file and of the
+        card beside it, and torchvision's networks, whose weights never change under one name,
+        their id.
+
+        Raises:
+            ModelError, CardError: for a network that cannot be found.
+        """
+        if spec.checkpoint is not None:
+            return self._checkpoint(spec, Path(spec.checkpoint))
+        if spec.id.startswith("imagenet/"):
+            id = canonical_id(spec.id)
+            return dataclasses.replace(spec, id=id, fingerprint=f"torchvision:{id}")
+        return dataclasses.replace(spec, fingerprint=f"card:{cards.load_card(spec.id).sha256}")
+
+    def _checkpoint(self, spec: ModelSpec, path: Path) -> ModelSpec:
+        if not path.is_file():
+            raise cards.CardError(f"there is no checkpoint file {spec.checkpoint}")
+        beside = cards.card_beside(path)
+        card = "" if beside is None else f"+{hash_text(cards.format_card(beside))}"
+        weights = fingerprint_files([path], progress=self._progress)
+        return dataclasses.replace(spec, fingerprint=f"file:{weights}{card}")
 
 
-def resolve(spec: ExperimentSpec) -> ExperimentSpec:
+def resolve(spec: ExperimentSpec, look: Look | None = None) -> ExperimentSpec:
     """The specification with every fingerprint filled in, and its calibration chosen.
 
     A quantized network without a card's histograms is calibrated on the training split of the data
     set, else on the evaluated images: the choice is written into `calibration`, so that it is part
     of the key.
 
+    Args:
+        spec: what is wanted.
+        look: shared by specifications that name the same files; None for one alone.
+
     Raises:
         DataError: for data that cannot be found.
         ModelError, CardError: for a network that cannot be found.
     """
-    data = resolve_data(spec.data)
-    model = resolve_model_spec(spec.model)
-    craft = spec.crafted_on
+    look = look or Look()
+    data, model, craft = look.data(spec.data), look.model(spec.model), spec.crafted_on
     if craft is not None:
-        craft = Craft(model=resolve_model_spec(craft.model), quant=craft.quant)
+        craft = Craft(model=look.model(craft.model), quant=craft.quant)
     calibration = spec.calibration
     if calibration is not None:
-        calibration = resolve_data(calibration)
+        calibration = look.data(calibration)
     elif needs_calibration(model, spec.quant):
-        calibration = default_calibration(data)
+        calibration = default_calibration(data, look)
     return dataclasses.replace(
         spec, data=data, model=model, crafted_on=craft, calibration=calibration
     )
 
 
-def resolve_data(spec: DataSpec) -> DataSpec:
-    """The same choice of images, with the fingerprint of its content."""
-    shared, split = _LOOKED_UP.get(), (spec.name, spec.split)
-    known = {} if shared is None else shared
-    if split not in known:
-        known[split] = fingerprint_data(spec)
-    return dataclasses.replace(spec, fingerprint=known[split])
-
-
-def resolve_model_spec(spec: ModelSpec) -> ModelSpec:
-    """The same network by its one id, with the fingerprint of its weights.
-
-    A shipped network has the hash on its card, a checkpoint the hash of the file and of the card
-    beside it, and torchvision's networks, whose weights never change under one name, their id.
-    """
-    if spec.checkpoint is not None:
-        path = Path(spec.checkpoint)
-        if not path.is_file():
-            raise cards.CardError(f"there is no checkpoint file {spec.checkpoint}")
-        beside = cards.card_beside(path)
-        card = "" if beside is None else f"+{hash_text(cards.format_card(beside))}"
-        return dataclasses.replace(spec, fingerprint=f"file:{file_sha256(path)}{card}")
-    if spec.id.startswith("imagenet/"):
-        id = canonical_id(spec.id)
-        return dataclasses.replace(spec, id=id, fingerprint=f"torchvision:{id}")
-    return dataclasses.replace(spec, fingerprint=f"card:{cards.load_card(spec.id).sha256}")
+def is_resolved(spec: ExperimentSpec) -> bool:
+    """Whether every fingerprint is filled in, so that nothing need be looked at."""
+    parts: list[DataSpec | ModelSpec] = [spec.model, spec.data]
+    if spec.crafted_on is not None:
+        parts.append(spec.crafted_on.model)
+    if spec.calibration is not None:
+        parts.append(spec.calibration)
+    return all(part.fingerprint is not None for part in parts)
 
 
 def hash_text(text: str) -> str:
@@ -109,13 +126,13 @@ def has_histograms(model: ModelSpec) -> bool:
     return model.id in cards.shipped_ids() and bool(cards.load_card(model.id).calibration)
 
 
-def default_calibration(data: DataSpec) -> DataSpec:
+def default_calibration(data: DataSpec, look: Look) -> DataSpec:
     """The training split of a data set (its first images by seed 0), else the evaluated images."""
     training = dataclasses.replace(
         data, split="train", n_samples=CALIBRATION_IMAGES, seed=0, fingerprint=None
     )
     try:
-        found = resolve_data(training)
+        found = look.data(training)
     except DataError:
         return data
     # One file without splits holds the same images under both names.

@@ -13,11 +13,11 @@ import torch
 from dqviz import __version__
 from dqviz.measure.distances import difference_norms, norms, norms_around_mean
 from dqviz.measure.quantizer_noise import noise_sums
-from dqviz.specs import DataSpec, ExperimentSpec, ModelSpec, spec_key
+from dqviz.specs import ExperimentSpec, ModelSpec, spec_key
 
 from . import accuracy, amplification, lipschitz, playground
 from .findings import Findings
-from .resolve import resolve
+from .resolve import Look, is_resolved, resolve
 from .result import Result, make_samples, make_table
 from .steps import Steps
 from .workbench import Workbench, data_name, subject_name
@@ -54,8 +54,9 @@ def run(
         Cancelled: if `cancelled` said so.
         ValueError: one of the rooms' errors (`DataError`, `ModelError`, ...), with a clear text.
     """
-    resolved = resolve(spec) if _is_open(spec) else spec
     steps = Steps(progress, cancelled)
+    look = Look(steps.part(0.0, 0.0).counter("looking at the files"))
+    resolved = spec if is_resolved(spec) else resolve(spec, look)
     steps.at(0.0, "loading")
     found = KINDS[resolved.kind](resolved, bench or BENCH, steps)
     common = common_columns(resolved)
@@ -93,15 +94,6 @@ def network_columns(model: ModelSpec) -> tuple[str, str]:
     """A network's id in two: `cifar10/resnet20` and `dq`."""
     name, _, weights = model.label.rpartition("/")
     return name or (model.arch or "checkpoint"), weights
-
-
-def _is_open(spec: ExperimentSpec) -> bool:
-    parts: list[DataSpec | ModelSpec] = [spec.model, spec.data]
-    if spec.crafted_on is not None:
-        parts.append(spec.crafted_on.model)
-    if spec.calibration is not None:
-        parts.append(spec.calibration)
-    return any(part.fingerprint is None for part in parts)
 
 
 def warm_up() -> None:

@@ -26,7 +26,7 @@ from dqviz.specs import FULL_PRECISION, AttackSpec, Craft, DataSpec, ModelSpec
 
 from .image_counts import at_most_whole
 from .memo import Memo
-from .resolve import default_calibration, resolve_model_spec
+from .resolve import Look, default_calibration
 from .steps import Steps
 
 DATA_BYTES = 1024**3
@@ -196,7 +196,7 @@ class Workbench:
             card = card_of(model)
             if card is not None and card.calibration:
                 return self._histograms.get(model, lambda: from_json(card.calibration)), "card"
-            calibration = default_calibration(data)
+            calibration = default_calibration(data, Look())
         spec = at_most_whole(self.sized(calibration, model))
 
         def collect() -> dict[str, Histogram]:
@@ -245,7 +245,7 @@ def check_labels(network: nn.Module, data: ImageData) -> None:
 
 def _load(spec: ModelSpec) -> nn.Module:
     network = resolve_model(spec)
-    found = resolve_model_spec(spec).fingerprint
+    found = Look().model(spec).fingerprint
     if spec.fingerprint is not None and found != spec.fingerprint:
         raise ModelError(
             f"{spec.checkpoint or spec.id} has changed: its fingerprint is {found}, "

@@ -10,56 +10,72 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from dqviz.experiments import at_most_all, looking_once
+from dqviz.experiments import Engine, Handle, Lookup
+from dqviz.experiments.handle import FAILED
 from dqviz.specs import ExperimentSpec
 from dqviz.ui import jobs
+from dqviz.ui.request import at_epsilon
 
 CHANNEL = "ahead"
 SECONDS = 1.0
 """How often it is asked whether the next one can begin."""
 
-_UNDER_WAY, _COMPLETE = "_ahead", "_ahead_complete"
+_KEY = "_ahead"
+
+
+class _Ahead:
+    """What is computed ahead on one page: the specifications at the other epsilons, nearest first.
+
+    `left` says which are still to be computed; what has failed is not tried again.
+    """
+
+    def __init__(self, specs: Sequence[ExperimentSpec], epsilons: Sequence[float]) -> None:
+        here = specs[0].attack.epsilons[0]
+        nearest_first = sorted(epsilons, key=lambda epsilon: abs(epsilon - here))
+        self.lookup = Lookup([at_epsilon(spec, e) for e in nearest_first for spec in specs])
+        self.under_way: Handle | None = None
+        self._failed: set[ExperimentSpec] = set()
+        self._complete = False
+
+    def left(self, engine: Engine) -> list[ExperimentSpec]:
+        if self._complete or not self.lookup.is_over:
+            return []
+        if self.under_way is not None and self.under_way.status == FAILED:
+            self._failed.add(self.under_way.spec)
+        found = [
+            spec
+            for spec in self.lookup.specs
+            if spec not in self._failed and not engine.is_known(spec)
+        ]
+        self._complete = not found
+        return found
 
 
 def compute(specs: Sequence[ExperimentSpec], epsilons: Sequence[float]) -> None:
-    """Has the specifications computed at the other epsilons, the nearest first, one at a time.
+    """Has the specifications computed at the other epsilons, one at a time.
 
     At a low priority, and only while the visitor looks at this page. To be called once everything
     that was asked for is there.
     """
+    if not specs:
+        return
     asked = (tuple(specs), tuple(epsilons))
-    if st.session_state.get(_COMPLETE) == asked or not _missing(*asked):
-        st.session_state[_COMPLETE] = asked
+    if asked not in st.session_state.get(_KEY, {}):
+        st.session_state[_KEY] = {asked: _Ahead(*asked)}
+    work: _Ahead = st.session_state[_KEY][asked]
+    if work.lookup.wait(jobs.GRACE_SECONDS) and not work.left(jobs.engine()):
         return
 
     @st.fragment(run_every=SECONDS)
     def ahead() -> None:
-        left = [] if st.session_state.get(_COMPLETE) == asked else _missing(*asked)
+        left = work.left(jobs.engine())
         if not left:
-            st.session_state[_COMPLETE] = asked
             return
-        under_way = st.session_state.get(_UNDER_WAY)
-        if under_way is None or under_way.is_over:
-            (st.session_state[_UNDER_WAY],) = jobs.engine().submit(
+        if work.under_way is None or work.under_way.is_over:
+            (work.under_way,) = jobs.engine().submit(
                 left[:1], owner=jobs.owner(), channel=CHANNEL, background=True
             )
-        total = len(specs) * len(epsilons)
+        total = len(work.lookup.specs)
         st.caption(f"Other epsilons are computed ahead: {total - len(left)} of {total} are there.")
 
     ahead()
-
-
-def _missing(
-    specs: tuple[ExperimentSpec, ...], epsilons: tuple[float, ...]
-) -> list[ExperimentSpec]:
-    """What is not computed yet, from the specifications' own epsilon outwards."""
-    if not specs:
-        return []
-    here = specs[0].attack.epsilons[0]
-    with looking_once():
-        wanted = [
-            jobs.preview(at_most_all(spec), epsilon)
-            for epsilon in sorted(epsilons, key=lambda epsilon: abs(epsilon - here))
-            for spec in specs
-        ]
-        return [spec for spec in wanted if not jobs.engine().is_known(spec)]

@@ -7,18 +7,17 @@ stays, greyed. Only while something is being computed does the page ask the engi
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
 import secrets
-import time
 from collections.abc import Sequence
 
 import streamlit as st
 
-from dqviz.experiments import Engine, Handle, Result, at_most_all, looking_once
-from dqviz.experiments.handle import CANCELLED, DONE, FAILED
+from dqviz.experiments import Engine
+from dqviz.experiments.handle import FAILED
 from dqviz.specs import ExperimentSpec
 from dqviz.ui import errors
+from dqviz.ui.request import Request
 from dqviz.ui.views import View
 
 POLL_SECONDS = 0.5
@@ -32,53 +31,6 @@ CHANNEL = "page"
 """A visitor sees one page at a time: what the page needs replaces what the page before needed."""
 
 _REQUEST = "_request"
-
-
-@dataclasses.dataclass
-class Request:
-    """What a page last asked for, and the engine's handles for it.
-
-    `previews` are handles of smaller requests, at the epsilon `first`, by the place of the one that
-    they stand in for. `drawn` says that something of it has been drawn.
-    """
-
-    specs: tuple[ExperimentSpec, ...]
-    first: float | None
-    previews: dict[int, Handle]
-    handles: tuple[Handle, ...]
-    given_up: bool = False
-    drawn: bool = False
-
-    def answers(self, specs: tuple[ExperimentSpec, ...], first: float | None) -> bool:
-        """Whether this is the request for these specifications, and not lost."""
-        lost = not self.given_up and any(h.status == CANCELLED for h in self.handles)
-        return self.specs == specs and not lost and (self.first == first or not self.is_busy)
-
-    @property
-    def over(self) -> int:
-        """How many of the handles are over, previews included."""
-        return sum(handle.is_over for handle in (*self.previews.values(), *self.handles))
-
-    @property
-    def is_busy(self) -> bool:
-        """Whether anything is still to come."""
-        return not all(handle.is_over for handle in self.handles)
-
-    def done(self) -> tuple[Result, ...]:
-        """The results that are there, a preview's where there is no more yet."""
-        found = []
-        for place, handle in enumerate(self.handles):
-            for candidate in (handle, self.previews.get(place)):
-                if candidate is not None and candidate.status == DONE:
-                    found.append(candidate.result(0))
-                    break
-        return tuple(found)
-
-    def give_up(self) -> None:
-        """Cancels whatever is still to come."""
-        self.given_up = True
-        for handle in (*self.previews.values(), *self.handles):
-            handle.cancel()
 
 
 def make_engine() -> Engine:
@@ -130,7 +82,7 @@ def run(specs: Sequence[ExperimentSpec], *, view: str, first: float | None = Non
     the rest, so that there is a picture soon.
     """
     request = _request(tuple(specs), first)
-    _wait(request, GRACE_SECONDS)
+    request.wait(GRACE_SECONDS)
     _show_state()
     _show_failures(request)
     if request.is_busy:
@@ -142,26 +94,11 @@ def _request(specs: tuple[ExperimentSpec, ...], first: float | None) -> Request:
     """The request of this page: the one under way where nothing has changed."""
     request: Request | None = st.session_state.get(_REQUEST)
     if request is None or not request.answers(specs, first):
-        with looking_once():
-            wanted = [at_most_all(spec) for spec in specs]
-            places = [p for p, spec in enumerate(wanted) if first is not None and _is_long(spec)]
-            previews = [preview(wanted[place], first or 0.0) for place in places]
-            handles = engine().submit([*previews, *wanted], owner=owner(), channel=CHANNEL)
-        ahead = dict(zip(places, handles[: len(places)], strict=True))
-        request = Request(specs, first, ahead, tuple(handles[len(places) :]))
+        if request is not None:
+            request.lookup.cancel()
+        request = Request(specs, first, engine=engine(), owner=owner(), channel=CHANNEL)
         st.session_state[_REQUEST] = request
     return request
-
-
-def _is_long(spec: ExperimentSpec) -> bool:
-    """Whether a preview is worth its while."""
-    return len(spec.attack.epsilons) > 1 and not engine().is_known(spec)
-
-
-def preview(spec: ExperimentSpec, epsilon: float) -> ExperimentSpec:
-    """The same specification at one epsilon (pixel units) alone."""
-    attack = dataclasses.replace(spec.attack, epsilons=(epsilon,))
-    return dataclasses.replace(spec, attack=attack)
 
 
 def _again() -> None:
@@ -171,15 +108,6 @@ def _again() -> None:
 def _start_again() -> None:
     engine().start_in_background()
     _again()
-
-
-def _wait(request: Request, seconds: float) -> None:
-    """Waits until all is over, or the time is up."""
-    deadline = time.monotonic() + seconds
-    for handle in request.handles:
-        left = deadline - time.monotonic()
-        if left <= 0 or not handle.wait(left):
-            return
 
 
 def _view(request: Request, last: str) -> View:
@@ -218,11 +146,9 @@ def _show_failures(request: Request) -> None:
 
 def _progress(request: Request) -> tuple[float, str]:
     """How far a request is, 0 to 1, and in words."""
-    if engine().state == "starting":
+    if not request.is_looking and engine().state == "starting":
         return 0.0, "The engine is starting; this takes a few seconds"
-    shares = [1.0 if handle.is_over else handle.progress.fraction for handle in request.handles]
-    texts = [handle.progress.text for handle in request.handles if not handle.is_over]
-    return sum(shares) / len(shares), f"Computing: {texts[0] if texts else 'done'}"
+    return request.progress
 
 
 def _watch(request: Request) -> None:
@@ -231,7 +157,7 @@ def _watch(request: Request) -> None:
 
     @st.fragment(run_every=POLL_SECONDS)
     def watch() -> None:
-        if request.over != seen:
+        if request.over != seen or request.can_be_sent:
             st.rerun()
         with st.container(horizontal=True, vertical_alignment="bottom", key="busy"):
             st.progress(*_progress(request))

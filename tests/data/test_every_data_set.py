@@ -11,7 +11,7 @@ from PIL import Image
 from dqviz.data import fingerprint_data, load_data, streetdigits
 from dqviz.data.locations import NAMED, PATH_KINDS
 from dqviz.data.streetdigits import render
-from dqviz.experiments.resolve import resolve_data
+from dqviz.experiments.resolve import Look
 from dqviz.specs import DataSpec
 from tests.data.making_images import pictures, png, write
 
@@ -141,8 +141,8 @@ def test_splits_share_classes_and_no_images(spec):
 
 
 def test_a_fingerprint_names_the_split(spec):
-    resolved = resolve_data(spec)
+    resolved = Look().data(spec)
     assert resolved.fingerprint == fingerprint_data(spec)
-    assert resolve_data(resolved) == resolve_data(spec) == resolved
+    assert Look().data(resolved) == Look().data(spec) == resolved
     assert load(spec).fingerprint == load(resolved).fingerprint == resolved.fingerprint
     assert fingerprint_data(other_split(spec)) != resolved.fingerprint

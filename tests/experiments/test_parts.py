@@ -12,7 +12,7 @@ import pytest
 from dqviz.experiments import COLUMNS, Cancelled, ExperimentError, Result, resolve
 from dqviz.experiments.errors import describe
 from dqviz.experiments.memo import Memo
-from dqviz.experiments.resolve import default_calibration, resolve_data
+from dqviz.experiments.resolve import Look, default_calibration
 from dqviz.experiments.result import make_table
 from dqviz.experiments.result_cache import ResultCache
 from dqviz.experiments.steps import Steps
@@ -159,9 +159,11 @@ def test_without_training_images_the_evaluated_ones_calibrate(tmp_path, images_f
 
     shutil.copy(images_folder / "test.parquet", tmp_path / "test.parquet")
     data = DataSpec(name=f"parquet:{tmp_path}", n_samples=4)
-    assert default_calibration(data) == data
-    one_file = resolve_data(DataSpec(name=f"parquet:{tmp_path / 'test.parquet'}", n_samples=4))
-    assert default_calibration(one_file) == one_file  # though it answers to any split's name
+    assert default_calibration(data, Look()) == data
+    one_file = Look().data(DataSpec(name=f"parquet:{tmp_path / 'test.parquet'}", n_samples=4))
+    assert (
+        default_calibration(one_file, Look()) == one_file
+    )  # though it answers to any split's name
 
 
 def test_resolving_covers_the_network_crafted_on(model, data):

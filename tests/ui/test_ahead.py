@@ -2,6 +2,8 @@
 
 import pytest
 
+from dqviz.experiments import ExperimentError
+from dqviz.experiments.handle import FAILED
 from dqviz.ui.settings import EPSILONS
 from tests.ui.fake_engine import SLOW
 from tests.ui.reading import titles, words
@@ -50,6 +52,28 @@ def test_moving_the_slider_then_computes_nothing(open_page, forgetful):
     assert forgetful.ahead == before
     assert forgetful.is_known(forgetful.asked[-1])
     assert forgetful.asked[-1] in before
+
+
+def test_what_fails_is_not_tried_again_and_again(open_page, forgetful, monkeypatch):
+    submit = forgetful.submit
+
+    def submitted(specs, **more):
+        handles = submit(specs, **more)
+        if more.get("background"):
+            forgetful.ahead.clear()
+            tried.append(specs[0])
+            job = handles[0]._job
+            job.error = ExperimentError("not enough memory", kind="MemoryError")
+            job.finish(FAILED)
+        return handles
+
+    tried = []
+    monkeypatch.setattr(forgetful, "submit", submitted)
+    app = open_page("amplification", view="Flips", net=[VANILLA])
+    for _ in range(len(EPSILONS) + 3):
+        app.run()
+    assert len(tried) == len(set(tried)) == len(EPSILONS) - 1
+    assert "computed ahead" not in words(app)
 
 
 def test_nothing_is_computed_ahead_while_something_is_awaited(open_page, engine):

@@ -157,7 +157,7 @@ def _watch(request: Request) -> None:
 
     @st.fragment(run_every=POLL_SECONDS)
     def watch() -> None:
-        if request.over != seen or request.can_be_sent:
+        if request.over != seen or request.can_be_sent or not request.is_busy:
             st.rerun()
         with st.container(horizontal=True, vertical_alignment="bottom", key="busy"):
             st.progress(*_progress(request))

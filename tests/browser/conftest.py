@@ -30,10 +30,20 @@ def chromium():
 
 
 @pytest.fixture(scope="session")
-def fake_server(tmp_path_factory):
+def fake_folder(tmp_path_factory):
+    """The data folder of the app over an engine that computes nothing, with one file in it."""
+    folder = tmp_path_factory.mktemp("fake")
+    with (folder / "large.parquet").open("wb") as file:
+        file.truncate(40 * 10**9)  # takes no room where files may have holes
+    yield folder
+    (folder / "large.parquet").unlink()
+
+
+@pytest.fixture(scope="session")
+def fake_server(fake_folder):
     """The app over an engine that computes nothing."""
     script = ROOT / "tests" / "browser" / "fake_app.py"
-    with running_server(script, tmp_path_factory.mktemp("fake")) as address:
+    with running_server(script, fake_folder) as address:
         yield address
 
 

@@ -175,6 +175,17 @@ def test_progress_is_shown_and_can_be_cancelled(tab):
     tab.settle()
 
 
+def test_large_files_are_looked_at_with_progress_and_can_be_cancelled(tab, fake_folder):
+    tab.open("amplification", "data=parquet:large.parquet", settle=False)
+    tab.page.wait_for_selector("text=of 40.0 GB")
+    tab.page.get_by_role("button", name="Cancel").click()
+    tab.page.wait_for_selector("text=Nothing is being computed")
+    with (fake_folder / "large.parquet").open("wb") as file:
+        file.truncate(2 * 10**9)
+    tab.page.get_by_role("button", name="Try again").click()
+    tab.wait_for_chart("growth")
+
+
 def test_a_failure_is_said_and_the_page_goes_on(tab):
     tab.open("amplification", f"seed={BAD_DATA}")
     tab.page.wait_for_selector("text=there are no images in the folder")

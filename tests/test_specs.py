@@ -89,6 +89,7 @@ def test_only_resolved_specifications_have_a_key(spec):
         (AttackSpec, {"name": "magic"}, "attack must be one of"),
         (AttackSpec, {"epsilons": (8.0,)}, "write 8/255, not 8"),
         (AttackSpec, {"epsilons": (-0.1,)}, "0 or more"),
+        (AttackSpec, {"norm": "l2", "epsilons": (1e-320,)}, "lost in rounding below an epsilon of"),
         (AttackSpec, {"epsilons": (float("nan"),)}, "finite"),
         (AttackSpec, {"epsilons": ()}, "at least one epsilon"),
         (AttackSpec, {"steps": 0}, "steps must be at least 1; got 0"),

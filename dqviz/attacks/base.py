@@ -26,6 +26,7 @@ from dqviz.attacks.checks import (
 from dqviz.attacks.errors import AttackError
 from dqviz.attacks.hunt import Hunt
 from dqviz.attacks.norms import ball
+from dqviz.specs import SMALLEST
 
 Progress = Callable[[int, int], None]
 """Called with the steps done and the steps in all; what it raises stops the attack."""
@@ -81,6 +82,11 @@ class Attack(abc.ABC):
         for epsilon in self.epsilons:
             if not (math.isfinite(epsilon) and epsilon >= 0):
                 raise AttackError(f"eps must be 0 or more, in pixel units; got {epsilon}")
+            if 0 < epsilon < SMALLEST:
+                raise AttackError(
+                    f"a perturbation is lost in rounding below an eps of {SMALLEST:g}; "
+                    f"got {epsilon}"
+                )
             if norm == "linf" and epsilon > 1:
                 raise AttackError(
                     f"an L-infinity eps above 1 exceeds the pixel range; got {epsilon} "

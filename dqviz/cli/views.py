@@ -68,9 +68,9 @@ def _failure(rows: pd.DataFrame) -> str:
     """How well failure is predicted, as areas under the curve, where that was measured."""
     titles = {"failure_auc_amplification": "amplification", "failure_auc_margin": "clean margin"}
     areas = [
-        f"{title} {_network_value(rows, metric):.3f}"
+        f"{title} {area:.3f}"
         for metric, title in titles.items()
-        if ((rows["layer"] == "network") & (rows["metric"] == metric)).any()
+        if not math.isnan(area := _network_value(rows, metric))
     ]
     return f"\npredicting failure, area under the curve: {', '.join(areas)}" if areas else ""
 
@@ -138,4 +138,5 @@ def by_layer(rows: pd.DataFrame, columns: Columns) -> str:
 
 def _network_value(rows: pd.DataFrame, metric: str) -> float:
     chosen = rows[(rows["layer"] == "network") & (rows["metric"] == metric)]
-    return float(chosen[chosen["statistic"] == "value"]["value"].iloc[0])
+    values = chosen[chosen["statistic"] == "value"]["value"]
+    return math.nan if values.empty else float(values.iloc[0])

@@ -14,7 +14,14 @@ from dqviz.specs import DataSpec
 
 from .downloads import ARCHIVES, FROM_FILES, local_form, local_parquet
 from .errors import DataError
-from .locations import class_folders, find_path, image_files, parquet_files, split_name
+from .locations import (
+    class_folders,
+    find_path,
+    image_files,
+    parquet_files,
+    readable,
+    split_name,
+)
 from .progress import Progress, silent
 from .streetdigits import DATA_VERSION
 
@@ -57,7 +64,7 @@ def _fingerprint_folders(folders: Sequence[Path], progress: Progress) -> str:
         by_class.append(image_files(folder))
     digests = iter(_digests([file for files in by_class for file in files], progress))
     return _combine(
-        _combine([folder.name, *[next(digests) for _ in files]])
+        _combine([readable(folder.name), *[next(digests) for _ in files]])
         for folder, files in zip(folders, by_class, strict=True)
     )
 

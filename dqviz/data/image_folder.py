@@ -9,7 +9,7 @@ import numpy as np
 from .array_cache import Pixels
 from .decode import MAX_FILE_BYTES, decode_image
 from .errors import DataError
-from .locations import IMAGE_SUFFIXES, class_folders, image_files
+from .locations import IMAGE_SUFFIXES, class_folders, image_files, readable
 from .progress import Progress
 from .source import Rows, Source
 
@@ -35,7 +35,7 @@ class ImageFolder(Source):
             )
         super().__init__(
             labels=np.repeat(np.arange(len(folders)), [len(files) for files in by_class]),
-            classes=[folder.name for folder in folders],
+            classes=[readable(folder.name) for folder in folders],
             fingerprint=fingerprint,
         )
 

@@ -22,6 +22,14 @@ FOREIGN_SUFFIXES = (".gif", ".tif", ".tiff", ".avif", ".heic", ".jp2", ".ppm", "
 """Images that are not read: to leave them out would measure something else than what is there."""
 
 
+def readable(text: str) -> str:
+    """The text with whatever is no character written out.
+
+    Names of files may hold bytes that stand for none, and can be neither shown nor saved then.
+    """
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
 def split_name(name: str) -> tuple[str, str]:
     """The kind of data set and its path: `parquet:a/b` -> (`parquet`, `a/b`); a path may be empty.
 

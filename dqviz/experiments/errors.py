@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dqviz.data.locations import readable
+
 BAD_INPUT = (ValueError, OSError)
 """The errors that what was asked for can cause. Every room's own error is a ValueError."""
 
@@ -30,6 +32,11 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 def describe(error: BaseException) -> tuple[str, str]:
     """(message, kind) of whatever stopped an experiment, without a stack trace."""
+    message, kind = _describe(error)
+    return readable(message), kind
+
+
+def _describe(error: BaseException) -> tuple[str, str]:
     kind = type(error).__name__
     if isinstance(error, ExperimentError):
         return str(error), error.kind

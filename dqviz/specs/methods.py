@@ -60,6 +60,9 @@ class QuantSpec:
 LONGEST = 1e4
 """Far above the length of the longest perturbation of an image of 1,024 pixels a side, 1,774."""
 
+SMALLEST = 1e-12
+"""Far below the distance of two float32 numbers near 1, 6e-8."""
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class AttackSpec:
@@ -87,6 +90,11 @@ class AttackSpec:
         require(len(self.epsilons) > 0, "at least one epsilon is needed")
         for epsilon in self.epsilons:
             require(epsilon >= 0, f"epsilon must be 0 or more, in pixel units; got {epsilon}")
+            require(
+                epsilon == 0 or epsilon >= SMALLEST,
+                f"a perturbation is lost in rounding below an epsilon of {SMALLEST:g}, in pixel "
+                f"units; got {epsilon}",
+            )
             require(
                 self.norm != "linf" or epsilon <= 1,
                 f"an L-infinity epsilon above 1 exceeds the pixel range; got {epsilon} "

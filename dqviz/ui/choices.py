@@ -11,6 +11,7 @@ import streamlit as st
 
 from dqviz.cards import shipped_ids
 from dqviz.data.folder_paths import data_folder
+from dqviz.data.locations import readable
 from dqviz.ui.settings import BUILT_IN_DATA
 
 PREFERRED = ("streetdigits/resnet20/vanilla", "streetdigits/resnet20/dq")
@@ -35,7 +36,8 @@ def data_sets(folder: Path | None = None) -> tuple[str, ...]:
     root = folder or data_folder()
     entries = sorted(root.iterdir()) if root.is_dir() else []
     own = [_data_name(entry) for entry in entries if not entry.name.startswith(".")]
-    return (*BUILT_IN_DATA, *[name for name in own if name][:MAX_LISTED])
+    # What is not readable cannot stand on a page or in a link.
+    return (*BUILT_IN_DATA, *[name for name in own if name and name == readable(name)][:MAX_LISTED])
 
 
 def _data_name(entry: Path) -> str:

@@ -373,6 +373,7 @@ def test_tiny_gradients_still_give_full_l2_steps(images: torch.Tensor) -> None:
     ("options", "message"),
     [
         ({"eps": -0.1}, "0 or more, in pixel units; got -0.1"),
+        ({"eps": 1e-40}, "lost in rounding below an eps of 1e-12; got 1e-40"),
         ({"eps": 8}, "write 8/255, not 8"),
         ({"eps": math.nan}, "got nan"),
         ({"eps": []}, "at least one eps"),

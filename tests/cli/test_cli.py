@@ -49,6 +49,13 @@ def test_amplify_prints_medians_layer_by_layer(command, network, images):
     assert sum(line.startswith("logits") for line in lines) == 4
 
 
+def test_what_cannot_be_told_apart_is_not_given_a_number(command, network, images):
+    status, output, _ = command("amplify", *network, *images, "--eps", "1e-9")
+    assert status == 0
+    assert "no prediction flipped" in output
+    assert "nan" not in output
+
+
 def test_the_rows_written_are_those_of_the_experiment(command, network, images, tmp_path, model):
     options = ["--weight-bits", "8", "--act-bits", "4", "--attack", "bim", "--steps", "2"]
     options += ["--eps", "0.5/255,0.00392", "--seed", "7", "--crafted-on", "full"]

@@ -124,6 +124,18 @@ def test_the_fingerprint_follows_content_names_and_classes(tmp_path):
     assert len(set(seen)) == 4
 
 
+def test_names_that_are_no_text_are_written_out(tmp_path):
+    for name in ("caf\udce9", "dog"):
+        try:
+            save(tmp_path / "s" / name / f"{name}.png", 1)
+        except OSError:
+            pytest.skip("this file system keeps readable names only")
+    data = load_data(DataSpec(name=f"folder:{tmp_path / 's'}"))
+    assert data.classes == ("caf\\udce9", "dog")
+    assert len(data) == 2
+    assert data.fingerprint == fingerprint_data(DataSpec(name=f"folder:{tmp_path / 's'}"))
+
+
 def test_a_bad_file_is_named(tmp_path):
     save(tmp_path / "cat" / "a.png", 1)
     save(tmp_path / "dog" / "a.png", 2)

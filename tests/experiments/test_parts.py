@@ -115,6 +115,7 @@ def test_a_result_knows_its_size():
         (FileNotFoundError(2, "gone", "a.png"), "[Errno 2] gone: 'a.png'", "FileNotFoundError"),
         (MemoryError(), "not enough memory: take fewer images or a smaller batch", "MemoryError"),
         (ExperimentError("bad", kind="DataError"), "bad", "DataError"),
+        (ValueError("no caf\udce9.png"), "no caf\\udce9.png", "ValueError"),
         (KeyError("x"), "internal error, please report it: KeyError: 'x'", "internal"),
     ],
 )

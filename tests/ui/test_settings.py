@@ -1,5 +1,7 @@
 """The sidebar's options, what a link may ask for, and the specifications that follow."""
 
+import contextlib
+
 import pytest
 
 from dqviz.specs import FULL_PRECISION, Craft, ModelSpec, QuantSpec
@@ -135,6 +137,8 @@ def test_data_lies_in_the_data_folder(monkeypatch, tmp_path):
         (tmp_path / name).touch()
     (tmp_path / "one.parquet").touch()
     (tmp_path / "empty").mkdir()
+    with contextlib.suppress(OSError):  # not every file system keeps such a name
+        (tmp_path / "caf\udce9.parquet").touch()
     found = choices.data_sets(tmp_path)[3:]
     assert found == ("parquet:mine", "parquet:one.parquet", "folder:photos")
     assert choices.resolve_data("parquet:mine") == f"parquet:{tmp_path.resolve() / 'mine'}"

@@ -51,9 +51,9 @@ def _folded(one: Curve, other: Curve, rows: pd.DataFrame) -> Claim:
     tops = [max(column) for column in zip(*pairs, strict=True)]
     middles = [statistics.median(column) for column in zip(*pairs, strict=True)]
     kind: Kind = "undecided"
-    if _below(tops[0], tops[1]) and lower > len(pairs) / 2:
+    if _below(*tops) and _below(*middles) and lower > len(pairs) / 2:
         kind = "supports"
-    elif _below(tops[1], tops[0]) and higher > len(pairs) / 2:
+    elif _below(*tops[::-1]) and _below(*middles[::-1]) and higher > len(pairs) / 2:
         kind = "contradicts"
     return Claim(
         f"With BatchNorm folded in, {short_name(one)}'s norm is below {short_name(other)}'s at "

@@ -158,9 +158,17 @@ def test_folded_norms_turn_round():
     assert "at 0 of 3 layers" in other.text
 
 
-def test_folded_norms_that_disagree_decide_nothing():
-    claim = only(claims.folded_norms(folded([2.0, 3.0, 5.0], [1.0, 2.0, 9.0])))
-    assert claim.kind == "undecided"
+@pytest.mark.parametrize(
+    ("vanilla", "dq"),
+    [
+        ([2.0, 3.0, 5.0], [1.0, 2.0, 9.0]),  # the largest is larger
+        ([2.0, 3.0, 5.0], [2.5, 3.5, 4.0]),  # most are larger, so is the median
+        ([2.0, 2.1, 2.2, 3.0, 9.0], [1.9, 2.6, 1.8, 2.9, 8.0]),  # the median alone is larger
+    ],
+)
+def test_folded_norms_that_disagree_decide_nothing(vanilla, dq):
+    for frame in (folded(vanilla, dq), folded(dq, vanilla)):
+        assert only(claims.folded_norms(frame)).kind == "undecided"
 
 
 def accuracies(dq, vanilla):

@@ -14,9 +14,10 @@ ROOMS = ["specs", "cards", "data", "models", "quantize", "attacks", "measure", "
 
 MAY_IMPORT = {room: set(ROOMS[: place + 1]) for place, room in enumerate(ROOMS)} | {
     "experiments": {*ROOMS, "experiments"},
+    "studies": {"specs", "cards", "data", "experiments", "studies"},
     "charts": {"charts", "specs"},
-    "ui": {"ui", "charts", "experiments", "specs", "cards", "data"},
-    "cli": {*ROOMS, "experiments", "charts", "cli"},
+    "ui": {"ui", "charts", "experiments", "studies", "specs", "cards", "data"},
+    "cli": {*ROOMS, "experiments", "studies", "charts", "cli"},
     "__main__": {"cli"},
 }
 FORBIDDEN_LIBRARIES = {
@@ -24,11 +25,12 @@ FORBIDDEN_LIBRARIES = {
     "cards": LIBRARIES,
     **{room: {"streamlit", "plotly"} for room in ROOMS[2:]},
     "experiments": {"streamlit", "plotly"},
+    "studies": LIBRARIES,
     "charts": {"torch", "torchvision", "streamlit"},
     "ui": {"torch", "torchvision"},
     "cli": {"streamlit"},
 }
-LIGHT = ["specs", "cards", "charts", "experiments", "experiments.engine", "ui"]
+LIGHT = ["specs", "cards", "charts", "experiments", "experiments.engine", "studies", "ui"]
 """What the Streamlit process imports: none of it may bring torch along."""
 
 

@@ -50,7 +50,7 @@ def measure(spec: ExperimentSpec, bench: Workbench, steps: Steps) -> Findings:
             at = {"attack": name, "epsilon": epsilon}
             found.samples += [{**numbers, **at} for numbers in measured.samples]
             if measured.reason is not None and name == spec.attack.name:
-                found.notes.append(f"At {epsilon * 255:.4g}/255: {measured.reason}.")
+                found.note_at(epsilon, measured.reason)
     clean = next(row["value"] for row in found.rows if row["metric"] == "clean_accuracy")
     found.columns.update(setting.accuracy_columns(judging, clean=clean))
     return found

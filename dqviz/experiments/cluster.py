@@ -66,6 +66,7 @@ class Cluster:
         _silence("distributed", "tornado")
         self._post = post
         self._task = task
+        self._workers = workers
         self._lock = threading.Lock()
         self._running: dict[str, dict[str, Any]] = {}
         self._futures: dict[str, Any] = {}
@@ -83,6 +84,14 @@ class Cluster:
     def host_pid(self) -> int | None:
         """The number of our own host process, if there is one."""
         return None if self._host is None else self._host.pid
+
+    @property
+    def width(self) -> int:
+        """How many tasks a cluster works on at once; of our own workers, the interactive ones."""
+        if self._host is not None:
+            return self._workers
+        info: dict[str, Any] = self._client.scheduler_info(n_workers=-1)["workers"]
+        return max(1, sum(int(worker["nthreads"]) for worker in info.values()))
 
     def send(self, task: str, spec: ExperimentSpec, *, lane: str) -> None:
         """Queues a task behind those sent before. `lane` chooses which of our workers runs it."""

@@ -102,6 +102,12 @@ class Engine:
         """The number of the process that holds our own workers, once it runs."""
         return None if self._cluster is None else self._cluster.host_pid
 
+    @property
+    def width(self) -> int:
+        """How many tasks it works on at once; 1 while it is not connected."""
+        cluster = self._cluster
+        return 1 if cluster is None else cluster.width
+
     def start_in_background(self) -> None:
         """Starts the engine's processes and returns at once. A failed engine is tried again."""
         with self._lock:

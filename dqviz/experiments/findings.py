@@ -17,7 +17,8 @@ class Findings:
     """Rows (mappings of columns), what all of them share, arrays by name, and notes.
 
     `extra` names the columns that this kind adds after the common ones. `samples` are mappings of
-    columns whose `value` holds a number for every image. `reasons` say why a number is missing.
+    columns whose `value` holds a number for every image. `reasons` say why a number is missing,
+    `epsilon_notes` which notes concern one epsilon alone.
     """
 
     rows: list[dict[str, Any]] = dataclasses.field(default_factory=list)
@@ -27,6 +28,13 @@ class Findings:
     extra: tuple[str, ...] = ()
     samples: list[dict[str, Any]] = dataclasses.field(default_factory=list)
     reasons: dict[str, str] = dataclasses.field(default_factory=dict)
+    epsilon_notes: dict[float, tuple[str, ...]] = dataclasses.field(default_factory=dict)
+
+    def note_at(self, epsilon: float, text: str) -> None:
+        """Adds a note that concerns one epsilon (pixel units) alone."""
+        note = f"At {epsilon * 255:.4g}/255: {text}."
+        self.notes.append(note)
+        self.epsilon_notes[epsilon] = (*self.epsilon_notes.get(epsilon, ()), note)
 
     def add(self, rows: Iterable[Row], **columns: Any) -> None:
         """Adds measured rows, all with the given columns."""

@@ -34,11 +34,12 @@ from dqviz.measure.rows import LOGITS, Row
 from dqviz.models import ModelError, model_info
 from dqviz.specs import ExperimentSpec
 
+from .columns import data_name
 from .findings import Findings
 from .result import array_name
 from .setting import Setting, add_notes, prepare
 from .steps import Steps
-from .workbench import Workbench, data_name
+from .workbench import Workbench
 
 CLEAN_IMAGES = 64
 EXTRA = ("stage", "class", "class_index", "probability", "label", "predicted")

@@ -5,10 +5,13 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+
+if TYPE_CHECKING:
+    from .provenance import Provenance
 
 COLUMNS = (
     "model",
@@ -58,7 +61,7 @@ class Result:
     `notes` are sentences a reader needs, such as where the calibration came from. `samples` has one
     row an image, with `SAMPLE_COLUMNS`, so that results on the same images can be compared pair by
     pair. `reasons` say why the network's `lower` or `upper` Lipschitz bound does not exist, each
-    only where it is missing.
+    only where it is missing. `epsilon_notes` are those notes that concern one epsilon alone.
     """
 
     table: pd.DataFrame
@@ -68,6 +71,13 @@ class Result:
     version: str
     samples: pd.DataFrame = dataclasses.field(default_factory=lambda: make_samples(()))
     reasons: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    epsilon_notes: Mapping[float, tuple[str, ...]] = dataclasses.field(default_factory=dict)
+    provenance: Provenance | None = None
+
+    def notes_at(self, epsilon: float) -> tuple[str, ...]:
+        """The notes that concern every epsilon, or this one (pixel units)."""
+        others = [n for e, notes in self.epsilon_notes.items() if e != epsilon for n in notes]
+        return tuple(note for note in self.notes if note not in others)
 
     def arrays_at(self, epsilon: float) -> dict[str, np.ndarray]:
         """The arrays by name that belong to every epsilon, or to the one nearest to `epsilon`."""

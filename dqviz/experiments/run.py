@@ -5,22 +5,24 @@ Each kind of experiment has a file of its own with a function `measure(spec, ben
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
-from typing import Any
 
 import torch
 
 from dqviz import __version__
 from dqviz.measure.distances import difference_norms, norms, norms_around_mean
 from dqviz.measure.quantizer_noise import noise_sums
-from dqviz.specs import ExperimentSpec, ModelSpec, spec_key
+from dqviz.specs import ExperimentSpec, spec_key
 
 from . import accuracy, amplification, lipschitz, playground
+from .columns import common_columns
 from .findings import Findings
+from .provenance import provenance
 from .resolve import Look, is_resolved, resolve
 from .result import Result, make_samples, make_table
 from .steps import Steps
-from .workbench import Workbench, data_name, subject_name
+from .workbench import PRECISION, Workbench
 
 Measure = Callable[[ExperimentSpec, Workbench, Steps], Findings]
 
@@ -54,6 +56,7 @@ def run(
         Cancelled: if `cancelled` said so.
         ValueError: one of the rooms' errors (`DataError`, `ModelError`, ...), with a clear text.
     """
+    begin = time.monotonic()
     steps = Steps(progress, cancelled)
     look = Look(steps.part(0.0, 0.0).counter("looking at the files"))
     resolved = spec if is_resolved(spec) else resolve(spec, look)
@@ -70,30 +73,13 @@ def run(
         version=__version__,
         samples=make_samples({**network, **row} for row in found.samples),
         reasons=found.reasons,
+        epsilon_notes=found.epsilon_notes,
+        provenance=provenance(
+            precision=PRECISION,
+            threads=torch.get_num_threads(),
+            seconds=time.monotonic() - begin,
+        ),
     )
-
-
-def common_columns(spec: ExperimentSpec) -> dict[str, Any]:
-    """The columns that every row of a specification shares."""
-    model, weights = network_columns(spec.model)
-    crafted_on = "itself" if spec.crafted_on is None else subject_name(spec.crafted_on)
-    return {
-        "model": model,
-        "weights": weights,
-        "weight_bits": spec.quant.weight_bits,
-        "act_bits": spec.quant.act_bits,
-        "data": f"{data_name(spec.data.name)} {spec.data.split}",
-        "n_samples": spec.data.n_samples,
-        "seed": spec.data.seed,
-        "crafted_on": crafted_on,
-        "version": __version__,
-    }
-
-
-def network_columns(model: ModelSpec) -> tuple[str, str]:
-    """A network's id in two: `cifar10/resnet20` and `dq`."""
-    name, _, weights = model.label.rpartition("/")
-    return name or (model.arch or "checkpoint"), weights
 
 
 def warm_up() -> None:

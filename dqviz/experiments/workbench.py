@@ -8,7 +8,6 @@ not be changed.
 from __future__ import annotations
 
 import dataclasses
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
@@ -24,6 +23,7 @@ from dqviz.models import ModelError, model_info, resolve_model
 from dqviz.quantize import Histogram, collect_histograms, from_json, quantize_model
 from dqviz.specs import FULL_PRECISION, AttackSpec, Craft, DataSpec, ModelSpec
 
+from .columns import data_name, subject_name
 from .image_counts import at_most_whole
 from .memo import Memo
 from .resolve import Look, default_calibration
@@ -32,6 +32,9 @@ from .steps import Steps
 DATA_BYTES = 1024**3
 CRAFTED_BYTES = 512 * 1024**2
 SINGLE_BYTES = 64 * 1024**2
+
+PRECISION = "float32, channels last"
+"""The arithmetic of every experiment; see `Workbench.subject`."""
 
 
 class Measured(NamedTuple):
@@ -57,18 +60,6 @@ class Subject:
     def name(self) -> str:
         """The network's id and its bits, such as `cifar10/resnet20/dq W8 A4`."""
         return subject_name(self.key[0])
-
-
-def subject_name(craft: Craft) -> str:
-    """The network's id and its bits."""
-    bits = (("W", craft.quant.weight_bits), ("A", craft.quant.act_bits))
-    return " ".join([craft.model.label, *(f"{k}{b}" for k, b in bits if b != FULL_PRECISION)])
-
-
-def data_name(name: str) -> str:
-    """A data set's name for tables, without the folders of a path from the root."""
-    kind, _, path = name.partition(":")
-    return f"{kind}:{Path(path).name}" if path and Path(path).is_absolute() else name
 
 
 class Workbench:

@@ -22,6 +22,7 @@ from .methods import (
     QuantSpec,
 )
 from .subjects import MAX_CLASSES, DataSpec, ModelSpec
+from .sweep import Axis, Exclusion, SweepSpec
 
 __all__ = [
     "ATTACKS",
@@ -36,14 +37,17 @@ __all__ = [
     "RESULTS_VERSION",
     "SMALLEST",
     "AttackSpec",
+    "Axis",
     "Craft",
     "DataSpec",
     "DefenseSpec",
+    "Exclusion",
     "ExperimentSpec",
     "ModelSpec",
     "QuantSpec",
     "Spec",
     "SpecError",
+    "SweepSpec",
     "spec_key",
     "to_json",
 ]

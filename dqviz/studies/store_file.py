@@ -1,0 +1,150 @@
+"""Opening the file of a store: what it may be, where it may lie, and who may write."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import quote
+
+from . import schema
+from .errors import StoreError
+
+HEADER = b"SQLite format 3\x00"
+BUSY_SECONDS = 30.0
+"""How long a writer waits for another one."""
+
+NETWORK_FILE_SYSTEMS = (
+    *("9p", "afp", "afs", "beegfs", "ceph", "cifs", "davfs", "fuse.davfs", "fuse.glusterfs"),
+    *("fuse.rclone", "fuse.s3fs", "fuse.sshfs", "glusterfs", "gpfs", "lustre", "ncpfs", "nfs"),
+    *("smb", "vboxsf", "webdav"),
+)
+"""How the names of file systems begin that lie on another machine."""
+
+
+def connect(path: Path, *, write: bool) -> sqlite3.Connection:
+    """An open store; one that is not there is made where it is to be written.
+
+    Where the file or its folder cannot be written, it is read as it stands, which is right for
+    stores that never change, such as shipped ones.
+
+    Raises:
+        StoreError: if it is no store, is damaged, is missing, or lies where it cannot be used.
+    """
+    _check_place(path, write=write)
+    _check_kind(path, write=write)
+    with refused(path):
+        if not write and not _can_write(path):
+            return _open(path, "mode=ro&immutable=1")
+        connection = _open(path, "mode=rwc" if write else "mode=rw")
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = FULL")
+            connection.execute("PRAGMA foreign_keys = ON")
+            schema.prepare(connection, where=str(path))
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+
+@contextlib.contextmanager
+def refused(path: Path) -> Iterator[None]:
+    """Turns what SQLite says into one clear text."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        raise StoreError(f"{path}: {_advice(error)}") from error
+    except sqlite3.DatabaseError as error:
+        raise StoreError(
+            f"{path} is damaged, or no store of results ({error}); it is left as it is: name "
+            "another file, or bring back a copy"
+        ) from error
+
+
+def _advice(error: sqlite3.OperationalError) -> str:
+    text = str(error)
+    if "full" in text:
+        return "the disk is full; every finished cell is kept: make room and start again"
+    if "locked" in text or "busy" in text:
+        return "another program has kept it locked for half a minute; try again when it is done"
+    if "readonly" in text or "read-only" in text:
+        return "it cannot be written: check its permissions, or name another file"
+    return f"it cannot be used ({text})"
+
+
+def _open(path: Path, options: str) -> sqlite3.Connection:
+    address = f"file:{quote(str(path.resolve()))}?{options}"
+    connection = sqlite3.connect(
+        address, uri=True, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
+    )
+    connection.row_factory = sqlite3.Row
+    try:
+        if "immutable" in options:
+            schema.check(connection, where=str(path))
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _can_write(path: Path) -> bool:
+    return os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)
+
+
+def _check_place(path: Path, *, write: bool) -> None:
+    """Refuses what can hold no store: a folder, a missing folder, a network file system."""
+    try:
+        if path.is_dir():
+            raise StoreError(f"{path} is a folder; name a file for the store")
+        if not path.parent.is_dir():
+            raise StoreError(f"there is no folder {path.parent} for the store {path.name}")
+        if not write and not path.exists():
+            raise StoreError(f"there is no store {path}; `dqviz sweep GRID.toml --store` makes one")
+        if write and not (_can_write(path) if path.exists() else os.access(path.parent, os.W_OK)):
+            raise StoreError(f"{path} cannot be written: check permissions, or name another file")
+    except ValueError as error:
+        if isinstance(error, StoreError):
+            raise
+        raise StoreError(f"no file can be called {str(path)!r}") from error
+    system = file_system(path)
+    if system.startswith(NETWORK_FILE_SYSTEMS):
+        raise StoreError(
+            f"{path} lies on a network file system ({system}), where SQLite cannot keep two "
+            "programs from writing at once: keep the store on a disk of this machine and bring "
+            "parts together with `dqviz results merge`"
+        )
+
+
+def _check_kind(path: Path, *, write: bool) -> None:
+    """Refuses a file that is no database, before SQLite touches it."""
+    if not path.exists():
+        return
+    try:
+        with path.open("rb") as file:
+            start = file.read(len(HEADER))
+    except OSError as error:
+        raise StoreError(f"{path} cannot be read: {error.strerror or error}") from error
+    if start != HEADER and not (write and not start):
+        raise StoreError(f"{path} is no store of results; it is left as it is: name another file")
+
+
+def file_system(path: Path) -> str:
+    """The kind of file system that a path lies on, in small letters; empty if it is not known."""
+    import psutil
+
+    place = path.absolute().resolve()
+    best, found = -1, ""
+    try:
+        partitions = psutil.disk_partitions(all=True)
+    except OSError:
+        return ""
+    for part in partitions:
+        mount = Path(part.mountpoint)
+        depth = len(mount.parts)
+        if depth > best and place.is_relative_to(mount):
+            remote = "remote" in part.opts.split(",")
+            best, found = depth, "smb" if remote else part.fstype.lower()
+    return found

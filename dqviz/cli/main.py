@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 from dqviz import __version__
 
 from . import options as shared
+from . import sweep_options
 from .terminal import ProgressLine, message
 from .values import out_folder
 
@@ -41,6 +42,11 @@ ACCURACY_EXAMPLES = """examples:
   python -m dqviz accuracy --model streetdigits/resnet20/vanilla --attack pgd --eps 1/255 \\
       --steps 10 --act-bits 4
   python -m dqviz accuracy --n 500 --eps 0.5/255,1/255,2/255 --out accuracy.json"""
+SWEEP_EXAMPLES = """examples:
+  python -m dqviz sweep grid.toml --dry-run
+  python -m dqviz sweep grid.toml --store study.sqlite --workers 2
+  python -m dqviz sweep grid.toml --store part3.sqlite --shard 3/10
+A sweep that was killed goes on when the same command is given again."""
 DOCTOR_EXAMPLES = """examples:
   python -m dqviz doctor
   python -m dqviz doctor --out machine.json"""
@@ -86,7 +92,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(options: argparse.Namespace, progress: ProgressLine) -> str | None:
     command: Command = options.run
-    if options.command != "train" and options.out is not None:
+    if options.command not in ("train", "sweep") and options.out is not None:
         from .output import check_writable, refuse_inputs
 
         refuse_inputs(options)
@@ -137,6 +143,8 @@ def build_parser() -> argparse.ArgumentParser:
     _add_experiment(
         add("accuracy", "measure clean and robust accuracy", ACCURACY_EXAMPLES, _accuracy)
     )
+    sweep = add("sweep", "compute a grid of experiments into a store", SWEEP_EXAMPLES, _sweep)
+    sweep_options.add_options(sweep)
     shared.add_out(add("doctor", "say what is on this machine", DOCTOR_EXAMPLES, _doctor))
     return parser
 
@@ -179,6 +187,12 @@ def _doctor(options: argparse.Namespace, progress: ProgressLine) -> str | None:
     from . import doctor
 
     return _listing(doctor.doctor_rows(options, progress), doctor.COLUMNS, options)
+
+
+def _sweep(options: argparse.Namespace, progress: ProgressLine) -> str | None:
+    from .sweep import run_sweep
+
+    return run_sweep(options, progress)
 
 
 def _train(options: argparse.Namespace, progress: ProgressLine) -> str | None:

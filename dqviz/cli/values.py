@@ -61,6 +61,22 @@ def bits(low: int) -> Callable[[str], int]:
     return convert
 
 
+def positive(text: str) -> float:
+    """A number above 0."""
+    value = number(text)
+    if value <= 0:
+        raise argparse.ArgumentTypeError(f"expected a number above 0; got {text!r}")
+    return value
+
+
+def part_of(text: str) -> tuple[int, int]:
+    """One of several parts, counted from 1: `3/10`."""
+    part, slash, parts = text.partition("/")
+    if slash and part.isdecimal() and parts.isdecimal() and 1 <= int(part) <= int(parts) <= 10**6:
+        return int(part), int(parts)
+    raise argparse.ArgumentTypeError(f"expected a part and their number such as 3/10; got {text!r}")
+
+
 def out_file(text: str) -> str:
     """The name of a file to write, by its suffix.
 

@@ -40,12 +40,22 @@ class Event:
     outcome: Outcome | None = None
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Tls:
+    """The files with which a connection is encrypted and both ends show who they are (PEM)."""
+
+    ca: str
+    certificate: str
+    key: str
+
+
 class Cluster:
     """A connection to workers: those of a host process of our own, or of a running scheduler.
 
     Args:
         post: called with every event, from any thread.
         scheduler: the address of a running dask.distributed scheduler, or None for our own workers.
+        tls: for a scheduler at `tls://...`.
         task: what a worker calls, with the specification and the task's name.
         workers: how many workers of our own serve interactive requests.
 
@@ -58,6 +68,7 @@ class Cluster:
         post: Callable[[Event], None],
         *,
         scheduler: str | None = None,
+        tls: Tls | None = None,
         task: Task = compute,
         workers: int = 1,
     ) -> None:
@@ -73,7 +84,9 @@ class Cluster:
         self._host = HostProcess(workers=workers, on_end=self._ended) if scheduler is None else None
         try:
             address = scheduler if self._host is None else self._host.address()
-            self._client = Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
+            self._client = Client(
+                address, timeout=CONNECT_SECONDS, set_as_default=False, security=_security(tls)
+            )
             self._client.subscribe_topic(TOPIC, self._told)
         except BaseException:
             if self._host is not None:
@@ -173,6 +186,19 @@ class Cluster:
             return
         self._futures.pop(task, None)
         self._post(Event(what="finished", source=self, task=task, outcome=outcome))
+
+
+def _security(tls: Tls | None) -> Any:
+    from distributed import Security
+
+    if tls is None:
+        return None
+    return Security(
+        require_encryption=True,
+        tls_ca_file=tls.ca,
+        tls_client_cert=tls.certificate,
+        tls_client_key=tls.key,
+    )
 
 
 def _silence(*libraries: str) -> None:

@@ -18,7 +18,7 @@ from collections.abc import Sequence
 
 from dqviz.specs import ExperimentSpec, spec_key
 
-from .cluster import Cluster, Event, Task
+from .cluster import Cluster, Event, Task, Tls
 from .condition import READY, RESTARTED, Condition
 from .errors import ExperimentError, describe
 from .handle import CANCELLED, RUNNING, Handle, Job, Progress, Want
@@ -26,7 +26,7 @@ from .host import INTERACTIVE, JOBS, interactive_workers
 from .ledger import Ledger, failed
 from .resolve import is_resolved, resolve
 from .result_cache import RESULT_BYTES
-from .worker import Outcome, compute
+from .worker import Outcome, compute, of_same_code
 
 GRACE_SECONDS = 1.0
 """How long a cancelled task may take to stop before its worker is ended."""
@@ -41,9 +41,10 @@ class Engine:
 
     Args:
         scheduler: the address of a running dask.distributed scheduler (`tcp://...`) whose workers
-            have this package; None starts workers on this machine.
+            have this package, of the same version; None starts workers on this machine.
+        tls: for a scheduler at `tls://...`.
         cache_bytes: how much memory the remembered results may take.
-        task: what a worker calls for each specification.
+        task: what a worker calls for each specification; None takes `compute`.
         workers: how many workers of this machine serve interactive requests; None leaves it to
             the number of processors.
     """
@@ -52,15 +53,17 @@ class Engine:
         self,
         *,
         scheduler: str | None = None,
+        tls: Tls | None = None,
         cache_bytes: int = RESULT_BYTES,
-        task: Task = compute,
+        task: Task | None = None,
         workers: int | None = None,
     ) -> None:
         self._open = functools.partial(
             Cluster,
             self._post,
             scheduler=scheduler,
-            task=task,
+            tls=tls,
+            task=task or (compute if scheduler is None else of_same_code()),
             workers=interactive_workers() if workers is None else workers,
         )
         self._lock = threading.RLock()
@@ -105,8 +108,7 @@ class Engine:
     @property
     def width(self) -> int:
         """How many tasks it works on at once; 1 while it is not connected."""
-        cluster = self._cluster
-        return 1 if cluster is None else cluster.width
+        return 1 if self._cluster is None else self._cluster.width
 
     def start_in_background(self) -> None:
         """Starts the engine's processes and returns at once. A failed engine is tried again."""

@@ -7,19 +7,25 @@ Importing this module needs neither torch nor dask.distributed, so that the engi
 from __future__ import annotations
 
 import dataclasses
+import functools
 import logging
 import os
 import time
 from collections.abc import Callable
 from typing import Any
 
+from dqviz import __version__
 from dqviz.specs import ExperimentSpec
 
 from .errors import Cancelled, ExperimentError, describe
+from .provenance import code_hash
 from .result import Result
 
 TOPIC = "dqviz"
 """The topic under which workers tell what they are doing."""
+
+OTHER_CODE = "version"
+"""The kind of the error of a worker whose code is not that of whoever asks."""
 
 PROGRESS_INTERVAL = 0.1
 """Seconds between two reports of progress."""
@@ -61,9 +67,24 @@ class Reporter:
         self._tell({"task": self._task, "event": "stopped"})
 
 
-def compute(spec: ExperimentSpec, task: str) -> Outcome:
-    """Runs one experiment. Bad input comes back as a text, never as an exception."""
+def compute(spec: ExperimentSpec, task: str, *, code: str = "") -> Outcome:
+    """Runs one experiment. Bad input comes back as a text, never as an exception.
+
+    Args:
+        spec: what is wanted.
+        task: the task's name.
+        code: the hash of the code of whoever asks; a worker with other code refuses. Empty trusts
+            that the code is the same, as it is in workers of one's own.
+    """
     from distributed import get_worker
+
+    if code and code != code_hash():
+        mine = f"{__version__} ({code_hash()})"
+        return Outcome(
+            error=f"a worker runs another dqviz, {mine}, than the one that asks ({code}): install "
+            "the same version on every machine and start the workers anew",
+            error_kind=OTHER_CODE,
+        )
 
     worker = get_worker()
 
@@ -78,6 +99,11 @@ def compute(spec: ExperimentSpec, task: str) -> Outcome:
         return attempt(spec, progress=reporter, cancelled=cancelled)
     finally:
         reporter.stopped()
+
+
+def of_same_code() -> Callable[[ExperimentSpec, str], Outcome]:
+    """`compute`, refused by workers whose code is not this process'."""
+    return functools.partial(compute, code=code_hash())
 
 
 def attempt(

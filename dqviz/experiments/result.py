@@ -74,11 +74,6 @@ class Result:
     epsilon_notes: Mapping[float, tuple[str, ...]] = dataclasses.field(default_factory=dict)
     provenance: Provenance | None = None
 
-    def notes_at(self, epsilon: float) -> tuple[str, ...]:
-        """The notes that concern every epsilon, or this one (pixel units)."""
-        others = [n for e, notes in self.epsilon_notes.items() if e != epsilon for n in notes]
-        return tuple(note for note in self.notes if note not in others)
-
     def arrays_at(self, epsilon: float) -> dict[str, np.ndarray]:
         """The arrays by name that belong to every epsilon, or to the one nearest to `epsilon`."""
         tagged = [name.rpartition("@") for name in self.arrays if "@" in name]

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import collections
 import dataclasses
+import functools
 import itertools
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
-from .checks import SpecError, require
+from .checks import SpecError, require, require_choice
 from .experiment import Craft, ExperimentSpec
-from .methods import AttackSpec, QuantSpec
+from .methods import FULL_PRECISION, AttackSpec, QuantSpec
 from .subjects import DataSpec, ModelSpec
+
+KINDS = ("amplification", "lipschitz", "accuracy")
+"""The kinds of experiment that a grid may hold: a playground's pictures are kept in no table."""
 
 Value = str | int | float | bool | None | ModelSpec | Craft
 
@@ -47,9 +52,23 @@ class Axis:
 
     def __post_init__(self) -> None:
         require(self.path in PATHS, f"{self.path!r} is no axis; expected {', '.join(PATHS)}")
-        require(len(self.values) > 0, f"{self.path} has no values, so that the grid is empty")
-        twice = [_text(v) for i, v in enumerate(self.values) if v in self.values[:i]]
+        require(
+            isinstance(self.values, tuple) and all(isinstance(v, Value) for v in self.values),
+            f"the values of {self.path} must be a tuple of texts, numbers, True, False, None, "
+            f"ModelSpec or Craft; got {self.values!r}",
+        )
+        require(len(self.values) > 0, f"{self.path} has no values: give at least one")
+        counts = collections.Counter(map(_marked, self.values))
+        twice = [_text(value) for (_, value), count in counts.items() if count > 1]
         require(not twice, f"{self.path} has the value {' and '.join(twice)} twice")
+
+    def takes(self, value: Value) -> bool:
+        """Whether a value is one of its own."""
+        return _marked(value) in self._own
+
+    @functools.cached_property
+    def _own(self) -> frozenset[tuple[bool, Value]]:
+        return frozenset(map(_marked, self.values))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -60,10 +79,11 @@ class Exclusion:
 
     def __post_init__(self) -> None:
         require(len(self.axes) > 0, "an exclusion names at least one axis")
+        _require_once([axis.path for axis in self.axes], "of an exclusion")
 
     def covers(self, values: Mapping[str, Value]) -> bool:
         """Whether a cell with these values by axis is left out."""
-        return all(values.get(axis.path) in axis.values for axis in self.axes)
+        return all(a.path in values and a.takes(values[a.path]) for a in self.axes)
 
 
 BASE = ExperimentSpec(kind="accuracy")
@@ -81,18 +101,14 @@ class SweepSpec:
     exclude: tuple[Exclusion, ...] = ()
 
     def __post_init__(self) -> None:
-        paths = [axis.path for axis in self.axes]
-        twice = [path for i, path in enumerate(paths) if path in paths[:i]]
-        require(not twice, f"the axis {', '.join(twice)} is there twice")
-        clash = {"data.seed", "attack.seed"} & set(paths) if SEED in paths else set()
-        require(not clash, f"{SEED} sets {', '.join(sorted(clash))} too: keep one of them")
+        axes = {axis.path: axis for axis in self.axes}
+        _require_once([axis.path for axis in self.axes], "of a grid")
+        require_one_seed(axes)
+        for kind in axes["kind"].values if "kind" in axes else (self.base.kind,):
+            require_kind(kind)
         require(len(self.base.attack.epsilons) == 1, "the base of a sweep has one epsilon")
         for axis in [axis for exclusion in self.exclude for axis in exclusion.axes]:
-            require(
-                axis.path in paths,
-                f"an exclusion names {axis.path}, which is no axis of this grid; its axes are "
-                f"{', '.join(paths) or 'none'}",
-            )
+            _require_part(axis, axes)
 
     @property
     def product(self) -> int:
@@ -124,6 +140,7 @@ def with_values(base: ExperimentSpec, values: Mapping[str, Value]) -> Experiment
     Raises:
         SpecError: for a value that a field does not take.
     """
+    require_one_seed(values)
     own: dict[str, Any] = {}
     parts: dict[str, dict[str, Any]] = {}
     for path, value in values.items():
@@ -142,5 +159,55 @@ def with_values(base: ExperimentSpec, values: Mapping[str, Value]) -> Experiment
     return dataclasses.replace(base, **own)
 
 
+def require_kind(kind: object) -> None:
+    """Refuses a kind of experiment that no grid holds.
+
+    Raises:
+        SpecError: naming it and those that a grid may hold.
+    """
+    require_choice("kind in a grid", kind, KINDS)
+
+
+def require_one_seed(paths: Collection[str]) -> None:
+    """Refuses `SEED` beside one of the two seeds that it sets.
+
+    Raises:
+        SpecError: naming both.
+    """
+    clash = {"data.seed", "attack.seed"} & set(paths) if SEED in paths else set()
+    require(not clash, f"{SEED} sets {' and '.join(sorted(clash))} too: keep one of them")
+
+
+def _require_once(paths: list[str], whose: str) -> None:
+    twice = [path for i, path in enumerate(paths) if path in paths[:i]]
+    require(not twice, f"the axis {', '.join(twice)} {whose} is there twice")
+
+
+def _require_part(excluded: Axis, axes: Mapping[str, Axis]) -> None:
+    """Refuses an exclusion that would leave out nothing, and nobody would notice."""
+    path = excluded.path
+    require(
+        path in axes,
+        f"an exclusion names {path}, which is no axis of this grid; its axes are "
+        f"{', '.join(axes) or 'none'}",
+    )
+    foreign = [_text(value) for value in excluded.values if not axes[path].takes(value)]
+    require(
+        not foreign,
+        f"an exclusion names {path} {', '.join(foreign)}, which that axis does not take; it takes "
+        f"{', '.join(map(_text, axes[path].values))}",
+    )
+
+
+def _marked(value: Value) -> tuple[bool, Value]:
+    """To compare values by: Python takes True for 1, a specification does not."""
+    return isinstance(value, bool), value
+
+
 def _text(value: Value) -> str:
-    return value.label if isinstance(value, ModelSpec) else repr(value)
+    if isinstance(value, ModelSpec):
+        return value.label
+    if not isinstance(value, Craft):
+        return repr(value)
+    bits = (("W", value.quant.weight_bits), ("A", value.quant.act_bits))
+    return " ".join([value.model.label, *(f"{k}{b}" for k, b in bits if b != FULL_PRECISION)])

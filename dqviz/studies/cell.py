@@ -79,19 +79,29 @@ class Finding:
         for name in [column for column in table.columns if column not in ROW_COLUMNS]:
             if table[name].nunique(dropna=False) > 1:
                 raise ValueError(f"the column {name} differs between the rows of one cell")
-            shared[name] = _plain(table[name].iloc[0]) if len(table) else None
+            value = table[name].iloc[0] if len(table) else None
+            if name not in COLUMNS or not _is_nan(value):  # NaN where nothing was said, not None
+                shared[name] = _plain(value)
         columns = [[_plain(value) for value in table[name].tolist()] for name in ROW_COLUMNS]
         return cls(numbers=tuple(zip(*columns, strict=True)), shared=shared, notes=result.notes)
 
     def table(self) -> pd.DataFrame:
         """The table that it was made of."""
-        rows = [dict(zip(ROW_COLUMNS, number, strict=True)) for number in self.numbers]
+        rows = [
+            # What was not there is left out, so that a column which no row fills is empty again.
+            {k: v for k, v in zip(ROW_COLUMNS, number, strict=True) if v is not None}
+            for number in self.numbers
+        ]
         extra = tuple(name for name in self.shared if name not in COLUMNS)
         return make_table(rows, extra, shared=self.shared)
 
 
 def _plain(value: Any) -> Any:
     """A value as JSON and SQLite take it: None for what is not a number."""
-    if isinstance(value, float) and math.isnan(value):
+    if _is_nan(value):
         return None
     return value.item() if hasattr(value, "item") else value
+
+
+def _is_nan(value: Any) -> bool:
+    return isinstance(value, float) and math.isnan(value)

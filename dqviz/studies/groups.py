@@ -60,7 +60,10 @@ def _at(result: Result, cell: Cell) -> Result:
     """What a result at several epsilons says of one."""
     epsilon = cell.spec.attack.epsilons[0]
     table = result.table[result.table["epsilon"] == epsilon].reset_index(drop=True)
-    notes = result.notes_at(epsilon)
+    # Notes at two epsilons that look the same once rounded are one text: told apart by place.
+    others = {note for notes in result.epsilon_notes.values() for note in notes}
+    shared = [note for note in result.notes if note not in others]
+    notes = (*shared, *result.epsilon_notes.get(epsilon, ()))
     return dataclasses.replace(result, table=table, notes=notes, spec_key=cell.key)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
@@ -13,8 +14,11 @@ from . import schema
 from .errors import StoreError
 
 HEADER = b"SQLite format 3\x00"
+HEADER_BYTES, APPLICATION_ID_AT = 100, 68
 BUSY_SECONDS = 30.0
 """How long a writer waits for another one."""
+
+WAL_TRIES = 100
 
 NETWORK_FILE_SYSTEMS = (
     *("9p", "afp", "afs", "beegfs", "ceph", "cifs", "davfs", "fuse.davfs", "fuse.glusterfs"),
@@ -36,18 +40,38 @@ def connect(path: Path, *, write: bool) -> sqlite3.Connection:
     _check_place(path, write=write)
     _check_kind(path, write=write)
     with refused(path):
-        if not write and not _can_write(path):
-            return _open(path, "mode=ro&immutable=1")
-        connection = _open(path, "mode=rwc" if write else "mode=rw")
+        as_it_stands = not write and not _can_write(path)
+        options = "mode=ro&immutable=1" if as_it_stands else "mode=rwc" if write else "mode=rw"
+        connection = _open(path, options)
         try:
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA synchronous = FULL")
-            connection.execute("PRAGMA foreign_keys = ON")
-            schema.prepare(connection, where=str(path))
+            if not _is_current(connection, path, may_change=not as_it_stands):
+                schema.prepare(connection, where=str(path))
+            if write:
+                connection.execute("PRAGMA synchronous = FULL")
+                connection.execute("PRAGMA foreign_keys = ON")
+                _use_wal(connection)
+            else:
+                connection.execute("PRAGMA query_only = ON")
         except BaseException:
             connection.close()
             raise
         return connection
+
+
+def _is_current(connection: sqlite3.Connection, path: Path, *, may_change: bool) -> bool:
+    """Whether a file is a store of this version, so that nothing need be written.
+
+    Raises:
+        StoreError: if it is not, and cannot be changed.
+    """
+    current = path.stat().st_size > 0
+    current = current and schema.check(connection, where=str(path)) == schema.VERSION
+    if not current and not may_change:
+        raise StoreError(
+            f"{path} is a store of an older version, and cannot be written to bring it up to date: "
+            "copy it to where it can"
+        )
+    return current
 
 
 @contextlib.contextmanager
@@ -81,13 +105,23 @@ def _open(path: Path, options: str) -> sqlite3.Connection:
         address, uri=True, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
     )
     connection.row_factory = sqlite3.Row
-    try:
-        if "immutable" in options:
-            schema.check(connection, where=str(path))
-    except BaseException:
-        connection.close()
-        raise
     return connection
+
+
+def _use_wal(connection: sqlite3.Connection) -> None:
+    """Lets readers and the writer work at the same time. To be done once the tables are there.
+
+    Until then whatever marks the file as ours would stand in a file beside it.
+    """
+    for _ in range(WAL_TRIES):
+        try:
+            if connection.execute("PRAGMA journal_mode = WAL").fetchone()[0] == "wal":
+                return
+        except sqlite3.OperationalError as error:  # another program is just opening it
+            if "locked" not in str(error):
+                raise
+        time.sleep(0.05)
+    raise sqlite3.OperationalError("locked")
 
 
 def _can_write(path: Path) -> bool:
@@ -97,6 +131,7 @@ def _can_write(path: Path) -> bool:
 def _check_place(path: Path, *, write: bool) -> None:
     """Refuses what can hold no store: a folder, a missing folder, a network file system."""
     try:
+        place = path.absolute().resolve()
         if path.is_dir():
             raise StoreError(f"{path} is a folder; name a file for the store")
         if not path.parent.is_dir():
@@ -109,7 +144,7 @@ def _check_place(path: Path, *, write: bool) -> None:
         if isinstance(error, StoreError):
             raise
         raise StoreError(f"no file can be called {str(path)!r}") from error
-    system = file_system(path)
+    system = file_system(place)
     if system.startswith(NETWORK_FILE_SYSTEMS):
         raise StoreError(
             f"{path} lies on a network file system ({system}), where SQLite cannot keep two "
@@ -119,23 +154,29 @@ def _check_place(path: Path, *, write: bool) -> None:
 
 
 def _check_kind(path: Path, *, write: bool) -> None:
-    """Refuses a file that is no database, before SQLite touches it."""
+    """Refuses a file that is no store, before SQLite touches it."""
     if not path.exists():
         return
     try:
         with path.open("rb") as file:
-            start = file.read(len(HEADER))
+            start = file.read(HEADER_BYTES)
     except OSError as error:
         raise StoreError(f"{path} cannot be read: {error.strerror or error}") from error
-    if start != HEADER and not (write and not start):
+    if not start and write:
+        return
+    if not start.startswith(HEADER):
         raise StoreError(f"{path} is no store of results; it is left as it is: name another file")
+    if start[APPLICATION_ID_AT:][:4] != schema.APPLICATION_ID.to_bytes(4, "big"):
+        raise StoreError(
+            f"{path} is the database of another program, not a store of results; it is left as it "
+            "is: name another file"
+        )
 
 
-def file_system(path: Path) -> str:
-    """The kind of file system that a path lies on, in small letters; empty if it is not known."""
+def file_system(place: Path) -> str:
+    """The kind of file system that a resolved path lies on, in small letters; empty if unknown."""
     import psutil
 
-    place = path.absolute().resolve()
     best, found = -1, ""
     try:
         partitions = psutil.disk_partitions(all=True)

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from dqviz.experiments import Engine, Handle
 from dqviz.experiments.handle import DONE, FAILED, RUNNING
+from dqviz.experiments.worker import OTHER_CODE
 
 from .cell import DONE as CELL_DONE
 from .cell import FAILED as CELL_FAILED
@@ -195,6 +196,8 @@ class Sweep:
     def _fail(self, sent: _Sent, failure: Failure) -> None:
         if self._engine.state == "failed":
             return  # no cell's fault; see _check_engine
+        if failure.kind == OTHER_CODE:
+            raise StoreError(f"{failure.message}; what is finished is kept")
         self._sent.remove(sent)
         self._store.fail(sent.group.cells, self._owner, failure)
         self.progress.failed += len(sent.group.cells)

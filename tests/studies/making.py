@@ -1,0 +1,36 @@
+"""Results made by hand."""
+
+import math
+
+from dqviz.experiments.provenance import Provenance
+from dqviz.experiments.result import Result, make_table
+from dqviz.studies import Finding
+
+MADE = Provenance(
+    version="0.1.0",
+    code="c0de",
+    libraries="{}",
+    precision="float32",
+    threads=1,
+    machine="here",
+    seconds=2.0,
+)
+
+
+def result_of(cell, value=0.5):
+    """A result with three rows: a number, one that is none, and one without end."""
+    epsilon = cell.spec.attack.epsilons[0]
+    rows = [
+        {"layer": "network", "depth": -1, "metric": name, "statistic": "value", "value": number}
+        for name, number in [("robust_accuracy", value), ("margin", math.nan), ("sqnr", math.inf)]
+    ]
+    table = make_table(
+        [{**row, "attack": cell.spec.attack.name, "epsilon": epsilon} for row in rows],
+        shared={"model": "some/net", "weights": "vanilla", "version": "0.1.0"},
+    )
+    return Result(table=table, arrays={}, notes=("a note",), spec_key=cell.key, version="0.1.0")
+
+
+def finding(cell, value=0.5):
+    """What a store keeps of it."""
+    return Finding.of(result_of(cell, value))

@@ -11,6 +11,7 @@ import pytest
 from dqviz.cards import shipped_ids
 from dqviz.cli.main import build_parser
 from dqviz.cli.options import experiment_spec
+from dqviz.studies import parse_grid
 
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
 
@@ -59,7 +60,7 @@ def test_every_command_of_the_command_line_is_one():
     shown = subprocess.run(
         [sys.executable, "-m", "dqviz", "--help"], capture_output=True, text=True, check=True
     ).stdout
-    assert {"models", "amplify", "accuracy", "lipschitz", "train", "doctor"} <= commands
+    assert {"models", "amplify", "accuracy", "lipschitz", "train", "doctor", "sweep"} <= commands
     assert not {command for command in commands if command not in shown}
 
 
@@ -78,8 +79,21 @@ def test_the_commands_work_as_they_are_written():
             assert experiment_spec(kind, options).model.id in shipped_ids()
         if options.command == "train":
             assert (Path(__file__).parents[1] / options.recipe).is_file()
-    outside = [text for text in blocks("sh") if "python" in text and section not in text]
+    outside = re.findall(r"```sh\n(.*?)```", before, flags=re.S)
+    outside = [text for text in outside if "python" in text and "activate" not in text]
     assert all(re.search(r"\.venv/bin/python|python3 -m venv", text) for text in outside)
+
+
+def test_the_grid_is_one_and_its_commands_are_commands():
+    (example,) = [text for text in blocks("toml") if "act_bits" in text]
+    grid = parse_grid(example)
+    assert len(list(grid.cells())) == grid.product - 2 * 3 * 2
+    section = README.partition("## Studies")[2].partition("\n## ")[0]
+    lines = [text for text in section.splitlines() if text.startswith("python -m dqviz")]
+    assert len(lines) == 7
+    for line in lines:
+        words = line.replace("$SLURM_ARRAY_TASK_ID", "3").partition("  #")[0].split()[3:]
+        assert build_parser().parse_args(words).command in ("sweep", "results")
 
 
 def test_pictures_and_recipes_exist():

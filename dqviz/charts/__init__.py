@@ -10,6 +10,7 @@ Lipschitz: `layer_constants`, `batchnorm_effect`, `gain_against_bound`, `network
 `singular_values`.
 Playground: `image_triplet`, `probabilities`, `noise_maps`.
 Robustness: `accuracy_bars`.
+Studies: `study_curves`, one number of many experiments against one of their settings.
 Sentences computed from the same tables are in `dqviz.charts.claims`. `grey_out` marks the rows
 whose clean accuracy has collapsed.
 """
@@ -28,6 +29,7 @@ from dqviz.charts.noise import noise_maps
 from dqviz.charts.pictures import image_triplet
 from dqviz.charts.probabilities import probabilities
 from dqviz.charts.quantizer import quantizer_view
+from dqviz.charts.study import study_curves
 from dqviz.charts.tidy import epsilon_text, epsilons, grey_out
 
 __all__ = [
@@ -54,4 +56,5 @@ __all__ = [
     "quantizer_view",
     "singular_values",
     "sqnr",
+    "study_curves",
 ]

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dqviz.studies import Cell, Group, Store, group
+from dqviz.studies.selection import in_levels
 
 from .output import format_table
 from .terminal import ProgressLine, duration
@@ -33,7 +34,11 @@ def dry_run(cells: Sequence[Cell], path: Path, *, workers: int, progress: Progre
             states = store.states(cell.key for cell in cells)
     missing = [cell for cell in cells if states.get(cell.key) != "done"]
     rows = [
-        {**cell.coordinates, "state": states.get(cell.key, "missing"), "epsilon": _levels(cell)}
+        {
+            **cell.coordinates,
+            "state": states.get(cell.key, "missing"),
+            "epsilon": in_levels(cell.spec.attack.epsilons[0]),
+        }
         for cell in cells[:SHOWN]
     ]
     lines = [format_table(rows, COLUMNS)]
@@ -94,7 +99,3 @@ def _images(spec: ExperimentSpec) -> int:
     from dqviz.data import count_images
 
     return spec.data.n_samples or count_images(spec.data)
-
-
-def _levels(cell: Cell) -> str:
-    return f"{255 * cell.spec.attack.epsilons[0]:.4g}/255"

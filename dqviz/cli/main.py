@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 from dqviz import __version__
 
 from . import options as shared
-from . import sweep_options
+from . import results_options, sweep_options
 from .terminal import ProgressLine, message
 from .values import out_folder
 
@@ -143,6 +143,8 @@ def build_parser() -> argparse.ArgumentParser:
     _add_experiment(
         add("accuracy", "measure clean and robust accuracy", ACCURACY_EXAMPLES, _accuracy)
     )
+    results = add("results", "look into a store of results", results_options.EXAMPLES, _results)
+    results_options.add_options(results)
     sweep = add("sweep", "compute a grid of experiments into a store", SWEEP_EXAMPLES, _sweep)
     sweep_options.add_options(sweep)
     shared.add_out(add("doctor", "say what is on this machine", DOCTOR_EXAMPLES, _doctor))
@@ -187,6 +189,12 @@ def _doctor(options: argparse.Namespace, progress: ProgressLine) -> str | None:
     from . import doctor
 
     return _listing(doctor.doctor_rows(options, progress), doctor.COLUMNS, options)
+
+
+def _results(options: argparse.Namespace, progress: ProgressLine) -> str | None:
+    from .results import run_results
+
+    return run_results(options, progress)
 
 
 def _sweep(options: argparse.Namespace, progress: ProgressLine) -> str | None:

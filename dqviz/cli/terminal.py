@@ -30,7 +30,7 @@ class ProgressLine:
 
         Where nobody looks on, such as in a log file, a line every `log_every` seconds is written.
         """
-        if not self._shown and time.monotonic() - self._logged >= log_every:
+        if not self._shown and log_every < time.monotonic() - self._logged:
             self._logged = time.monotonic()
             self._stream.write(f"{text}\n")
             self._stream.flush()

@@ -5,9 +5,9 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from typing import Any
+from typing import Any, get_args
 
-from .checks import SpecError
+from .checks import SpecError, require
 from .experiment import Craft, ExperimentSpec
 from .methods import AttackSpec, DefenseSpec, QuantSpec
 from .subjects import DataSpec, ModelSpec
@@ -16,6 +16,8 @@ RESULTS_VERSION = 1
 """Raised whenever the same specification would give other numbers than before."""
 
 Spec = DataSpec | ModelSpec | QuantSpec | AttackSpec | DefenseSpec | Craft | ExperimentSpec
+
+CLASSES: dict[str, type[Spec]] = {kind.__name__: kind for kind in get_args(Spec)}
 
 
 def to_json(spec: Spec) -> dict[str, Any]:
@@ -30,6 +32,39 @@ def _plain(value: object) -> Any:
     if isinstance(value, tuple):
         return [_plain(item) for item in value]
     return value
+
+
+def from_json(document: object) -> Spec:
+    """The specification that `to_json` has made these plain JSON values of.
+
+    Raises:
+        SpecError: for another class than those of specifications, for a field that is unknown,
+            missing or of another type, and for a value that cannot be computed.
+    """
+    if not isinstance(document, dict):
+        raise SpecError(f"a specification is an object; got {_short(document)}")
+    name = document.get("class")
+    kind = CLASSES.get(name) if isinstance(name, str) else None
+    if kind is None:
+        raise SpecError(f"{_short(name)} is no specification; known are {', '.join(CLASSES)}")
+    given = {field: value for field, value in document.items() if field != "class"}
+    known = [field.name for field in dataclasses.fields(kind)]
+    unknown = [field for field in given if field not in known]
+    missing = [field for field in known if field not in given]
+    require(not unknown, f"{name} has no field {', '.join(map(_short, unknown))}")
+    require(not missing, f"{name} lacks the field {', '.join(missing)}")
+    return kind(**{field: _rich(value) for field, value in given.items()})
+
+
+def _rich(value: object) -> Any:
+    if isinstance(value, dict):
+        return from_json(value)
+    return tuple(map(_rich, value)) if isinstance(value, list) else value
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 def spec_key(spec: Spec) -> str:

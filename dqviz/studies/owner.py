@@ -9,7 +9,7 @@ import secrets
 
 STALE_SECONDS = 120.0
 """A claim of a process on another machine counts for nothing after so long without a sign of life.
-On the same machine it is enough that the process is gone."""
+On the same machine the process itself is asked for."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -48,9 +48,9 @@ class Owner:
 
     def is_gone(self, heartbeat: float, *, now: float) -> bool:
         """Whether it will not finish any more, its last sign of life being `heartbeat`."""
-        if now - heartbeat > STALE_SECONDS:
-            return True
-        return self.machine == platform.node() and not self._runs()
+        if self.machine == platform.node():
+            return not self._runs()
+        return now - heartbeat > STALE_SECONDS
 
     def _runs(self) -> bool:
         import psutil

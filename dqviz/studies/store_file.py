@@ -41,7 +41,10 @@ def connect(path: Path, *, write: bool) -> sqlite3.Connection:
     _check_kind(path, write=write)
     with refused(path):
         as_it_stands = not write and not _can_write(path)
-        options = "mode=ro&immutable=1" if as_it_stands else "mode=rwc" if write else "mode=rw"
+        options = "mode=rwc" if write else "mode=rw"
+        if as_it_stands:
+            _refuse_unmerged(path)
+            options = "mode=ro&immutable=1"
         connection = _open(path, options)
         try:
             if not _is_current(connection, path, may_change=not as_it_stands):
@@ -56,6 +59,20 @@ def connect(path: Path, *, write: bool) -> sqlite3.Connection:
             connection.close()
             raise
         return connection
+
+
+def _refuse_unmerged(path: Path) -> None:
+    """Refuses a store that was copied while it was written: the file alone is not all of it.
+
+    Raises:
+        StoreError: saying what to do.
+    """
+    beside = path.with_name(f"{path.name}-wal")
+    if beside.is_file() and beside.stat().st_size:
+        raise StoreError(
+            f"{path} has results in {beside.name} that are not in it yet, and cannot be written to "
+            "bring them in: copy both files to where they can"
+        )
 
 
 def _is_current(connection: sqlite3.Connection, path: Path, *, may_change: bool) -> bool:

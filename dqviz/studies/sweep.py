@@ -22,6 +22,7 @@ from .cell import Cell
 from .errors import StoreError
 from .groups import Group, group
 from .owner import Owner
+from .selection import in_levels
 from .store import Failure, Store
 
 BEAT_SECONDS = 10.0
@@ -234,6 +235,6 @@ def name(cells: Group | Sequence[Cell]) -> str:
     members = cells.cells if isinstance(cells, Group) else tuple(cells)
     spec = members[0].spec
     bits = f"W{spec.quant.weight_bits} A{spec.quant.act_bits}"
-    epsilons = [f"{255 * cell.spec.attack.epsilons[0]:.4g}/255" for cell in members]
+    epsilons = [in_levels(cell.spec.attack.epsilons[0]) for cell in members]
     several = epsilons[0] if len(epsilons) == 1 else f"{epsilons[0]} to {epsilons[-1]}"
     return f"{spec.model.label} {bits} {spec.attack.name} {several}"

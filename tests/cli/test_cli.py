@@ -13,7 +13,10 @@ from dqviz.cards import shipped_ids
 from dqviz.experiments import COLUMNS, resolve
 from dqviz.specs import AttackSpec, DataSpec, ExperimentSpec, ModelSpec, QuantSpec
 
-COMMANDS = ("models", "data", "train", "amplify", "lipschitz", "accuracy", "doctor")
+COMMANDS = (
+    *("models", "data", "train", "amplify", "lipschitz", "accuracy", "sweep", "results"),
+    "doctor",
+)
 
 
 @pytest.mark.parametrize("name", COMMANDS)

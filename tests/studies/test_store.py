@@ -69,6 +69,12 @@ def test_a_machine_that_is_silent_for_long_has_lost_its_claims(store, cells):
     assert store.claim(cells, Owner.new(), now=now + 100 + STALE_SECONDS + 1) == cells
 
 
+def test_a_process_that_is_there_keeps_its_claims_however_long_it_is_silent(store, cells):
+    now = time.time()
+    store.claim(cells, Owner.new(), now=now)
+    assert store.claim(cells, Owner.new(), now=now + 10 * STALE_SECONDS) == []
+
+
 def test_what_was_taken_over_is_not_written_by_its_first_owner(store, cells):
     first, second = gone(), Owner.new()
     store.claim(cells, first)

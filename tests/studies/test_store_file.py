@@ -23,7 +23,7 @@ def refusal(path, *, write=False):
 def filled(store, cells):
     """The path of a closed store with one finished cell."""
     owner = Owner.new()
-    store.claim(cells, owner)
+    store.claim(cells[:1], owner)
     store.finish([(cells[0], finding(cells[0]))], owner, MADE)
     store.close()
     return store.path
@@ -136,6 +136,12 @@ def test_a_store_that_cannot_be_written_is_read_as_it_stands(filled, cells, monk
     assert sorted(filled.parent.iterdir()) == before
 
 
+def test_a_copy_that_lacks_what_stands_beside_it_is_refused(filled, monkeypatch):
+    filled.with_name(f"{filled.name}-wal").write_bytes(b"pages")
+    monkeypatch.setattr(store_file.os, "access", lambda path, mode: mode != os.W_OK)
+    assert "has results in store.sqlite-wal that are not in it yet" in refusal(filled)
+
+
 def test_a_full_disk_is_said_and_costs_nothing_that_is_finished(filled, cells):
     with Store(filled, write=True) as store:
         owner = Owner.new()
@@ -143,7 +149,7 @@ def test_a_full_disk_is_said_and_costs_nothing_that_is_finished(filled, cells):
         store._connection.execute(f"PRAGMA max_page_count = {pages}")
         large = finding(cells[1])
         many = tuple(large.numbers) * 3000
-        store.claim(cells[1:2], owner, again={cells[1].key}, now=10.0**12)
+        store.claim(cells[1:2], owner)
         with pytest.raises(StoreError, match="the disk is full; every finished cell is kept"):
             store.finish([(cells[1], type(large)(numbers=many, shared={}, notes=()))], owner, MADE)
         assert store.finding(cells[0].key) is not None

@@ -1,0 +1,268 @@
+"""One number of many experiments against one of their settings, a curve for each of the others."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import statistics
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+import plotly.graph_objects as go
+
+from dqviz.charts.alt import number
+from dqviz.charts.chart import Chart, ChartError
+from dqviz.charts.formulas import FORMULAS, TITLES
+from dqviz.charts.style import GREY, bits_dash, bits_marker, layout, network_styles
+from dqviz.charts.tidy import (
+    ATTACK_NAMES,
+    as_shown,
+    bits_text,
+    collapse_note,
+    epsilon_text,
+    grey_out,
+    short_networks,
+)
+from dqviz.specs import CONTROLS
+
+SETTINGS = {
+    "epsilon": "Epsilon (grey levels of 255)",
+    "act_bits": "Activation bits (32: full precision)",
+    "weight_bits": "Weight bits (32: full precision)",
+    "n_samples": "Images (number)",
+}
+"""What may stand on the horizontal axis, and its title."""
+
+TELLING = (
+    *("model", "weights", "weight_bits", "act_bits", "attack", "epsilon", "data", "n_samples"),
+    "crafted_on",
+)
+"""What tells curves apart; runs that differ in the seed alone are one curve."""
+
+SHARES = ("clean_accuracy", "robust_accuracy", "robust_accuracy_uint8")
+WIDE_RANGE = 30.0
+STUDENT_95 = (12.71, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228)
+"""The 97.5 % quantile of Student's distribution with 1, 2, ... degrees of freedom."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Point:
+    """The mean over the seeds at one setting, and its interval; NaN where there is none."""
+
+    x: float
+    value: float
+    low: float
+    high: float
+    runs: int
+
+
+@dataclasses.dataclass(frozen=True)
+class StudyCurve:
+    """The points of runs that share all settings but the one on the axis and the seed."""
+
+    settings: Mapping[str, Any]
+    points: tuple[Point, ...]
+    collapsed: bool
+
+    @property
+    def network(self) -> str:
+        """MODEL/WEIGHTS."""
+        return f"{self.settings['model']}/{self.settings['weights']}"
+
+
+def study_curves(
+    table: pd.DataFrame,
+    *,
+    metric: str,
+    against: str = "epsilon",
+    layer: str = "network",
+    statistic: str = "value",
+    height: int = 460,
+) -> Chart:
+    """A metric of many experiments against a setting.
+
+    Args:
+        table: tidy rows of any number of experiments, with `seed`, `data` and `crafted_on`.
+        metric: one of the table's.
+        against: the setting on the horizontal axis, one of `SETTINGS`.
+        layer: the layer that the metric is of, `logits`, or `network`.
+        statistic: over the images; `value` for what has only one.
+        height: of the figure, in pixels.
+
+    Raises:
+        ChartError: if the table has no such rows, naming what it has.
+    """
+    if against not in SETTINGS:
+        raise ChartError(f"against must be one of {', '.join(SETTINGS)}; got {against!r}")
+    rows = _rows(table, metric, layer, statistic)
+    curves = read_study(rows, against=against, statistic=statistic)
+    names = study_names(curves, against=against)
+    share = metric in SHARES
+    log = not share and _is_wide(curves)
+    note = collapse_note(any(curve.collapsed for curve in curves))
+    title = TITLES.get(metric, metric.replace("_", " ").capitalize() + (" (%)" if share else ""))
+    where = "" if layer == "network" else f" at {layer}"
+    figure = {
+        "data": [
+            _trace(curve, name, curves, share=share, against=against)
+            for curve, name in zip(curves, names, strict=True)
+        ],
+        "layout": layout(
+            height=height,
+            key=f"study {metric} {against}",
+            hovermode="closest",
+            xaxis={"title": {"text": SETTINGS[against]}, **_x_axis(curves, against)},
+            yaxis={
+                "title": {"text": f"{title}{where}"},
+                "type": "log" if log else "linear",
+                **({"range": [0, 102]} if share else {}),
+                "automargin": True,
+            },
+        ),
+    }
+    intervals = any(math.isfinite(point.low) for curve in curves for point in curve.points)
+    return Chart(
+        figure=go.Figure(figure),
+        title=f"{title.partition(' (')[0]}{where} against {SETTINGS[against].partition(' (')[0]}",
+        how_to_read=_how_to_read(curves, against, intervals=intervals),
+        formula=FORMULAS["accuracy"] if share else r"\bar v = \frac{1}{S} \sum_{s=1}^{S} v_s",
+        alt=_alt(title, curves, names, against, share=share),
+        table=as_shown(rows),
+        note=note,
+    )
+
+
+def read_study(
+    rows: pd.DataFrame, *, against: str = "epsilon", statistic: str = "value"
+) -> list[StudyCurve]:
+    """The curves in rows of one metric and layer, in the order of the rows."""
+    telling = [name for name in TELLING if name != against]
+    curves = []
+    for settings, part in rows.groupby(telling, sort=False, dropna=False):
+        places = sorted(set(part[against].dropna()))
+        points = [_point(float(x), part[part[against] == x], statistic) for x in places]
+        if points:
+            named = dict(zip(telling, settings, strict=True))
+            curves.append(StudyCurve(named, tuple(points), bool(part["collapsed"].all())))
+    return curves
+
+
+def study_names(curves: Sequence[StudyCurve], *, against: str) -> list[str]:
+    """A name a curve: its network, and whatever else differs between the curves."""
+    short = short_networks(curve.network for curve in curves)
+    telling = [n for n in TELLING if n not in ("model", "weights", against)]
+    differs = [n for n in telling if len({str(c.settings[n]) for c in curves}) > 1]
+    names = []
+    for curve in curves:
+        parts = [short[curve.network]]
+        if {"weight_bits", "act_bits"} & set(differs):
+            bits = [int(curve.settings.get(n, 32)) for n in ("weight_bits", "act_bits")]
+            parts.append(bits_text(*bits))
+        parts += [_words(n, curve.settings[n]) for n in differs if not n.endswith("_bits")]
+        names.append(", ".join(parts) + (" (collapsed)" if curve.collapsed else ""))
+    return names
+
+
+def _rows(table: pd.DataFrame, metric: str, layer: str, statistic: str) -> pd.DataFrame:
+    of_metric = table[(table["metric"] == metric) & ~table["attack"].isin(CONTROLS)]
+    if of_metric.empty:
+        found = ", ".join(sorted(table["metric"].unique())) or "none"
+        raise ChartError(f"there are no numbers of {metric!r}; found {found}")
+    of_layer = of_metric[of_metric["layer"] == layer]
+    if of_layer.empty:
+        found = ", ".join(dict.fromkeys(of_metric["layer"]))
+        raise ChartError(f"{metric} is not measured at {layer!r}; found {found}")
+    rows = of_layer[of_layer["statistic"].isin([statistic, "low", "high"])]
+    if not (rows["statistic"] == statistic).any():
+        found = ", ".join(dict.fromkeys(of_layer["statistic"]))
+        raise ChartError(f"{metric} has no {statistic!r}; found {found}")
+    return grey_out(rows)
+
+
+def _point(x: float, rows: pd.DataFrame, statistic: str) -> Point:
+    """The mean over the seeds, with Student's interval; of one run the interval that it has."""
+    values = [float(v) for v in rows.loc[rows["statistic"] == statistic, "value"]]
+    mean = statistics.fmean(values) if values else math.nan
+    if len(values) > 1:
+        freedom = min(len(values) - 1, len(STUDENT_95))
+        error = statistics.stdev(values) / math.sqrt(len(values))
+        half = STUDENT_95[freedom - 1] * error
+        return Point(x, mean, mean - half, mean + half, len(values))
+    ends = [rows.loc[rows["statistic"] == end, "value"] for end in ("low", "high")]
+    low, high = (float(end.iloc[0]) if len(end) else math.nan for end in ends)
+    return Point(x, mean, low, high, len(values))
+
+
+def _trace(
+    curve: StudyCurve, name: str, curves: Sequence[StudyCurve], *, share: bool, against: str
+) -> dict[str, Any]:
+    style = network_styles(c.network for c in curves)[curve.network]
+    colour = GREY if curve.collapsed else style.colour
+    bits = [int(curve.settings.get(n, 32)) for n in ("weight_bits", "act_bits")]
+    scale = 100.0 if share else 1.0
+    values = [scale * p.value for p in curve.points]
+    above = [scale * (p.high - p.value) for p in curve.points]
+    below = [scale * (p.value - p.low) for p in curve.points]
+    return {
+        "type": "scatter",
+        "mode": "lines+markers",
+        "name": name,
+        "x": [_place(p.x, against) for p in curve.points],
+        "y": [v if math.isfinite(v) else None for v in values],
+        "error_y": {"type": "data", "array": above, "arrayminus": below, "thickness": 1.2},
+        "line": {"color": colour, "width": 2, "dash": bits_dash(*bits)},
+        "marker": {"symbol": bits_marker(style.marker, *bits), "size": 8, "color": colour},
+        "hovertemplate": f"%{{y:.3g}} at %{{x}}<extra>{name}</extra>",
+    }
+
+
+def _x_axis(curves: Sequence[StudyCurve], against: str) -> dict[str, Any]:
+    places = sorted({point.x for curve in curves for point in curve.points})
+    if against.endswith("_bits"):  # fewer bits to the right, as the network gets cheaper
+        return {"type": "category", "categoryarray": [f"{x:.0f}" for x in reversed(places)]}
+    return {"type": "linear", "rangemode": "tozero"}
+
+
+def _place(x: float, against: str) -> float | str:
+    if against.endswith("_bits"):
+        return f"{x:.0f}"
+    return 255 * x if against == "epsilon" else x
+
+
+def _is_wide(curves: Sequence[StudyCurve]) -> bool:
+    """Whether the values are positive and spread so far that only a logarithm shows them."""
+    values = [p.value for c in curves for p in c.points if math.isfinite(p.value)]
+    return bool(values) and min(values) > 0 and max(values) / min(values) > WIDE_RANGE
+
+
+def _words(name: str, value: Any) -> str:
+    if name == "attack":
+        return ATTACK_NAMES.get(str(value), str(value))
+    if name == "epsilon":
+        return epsilon_text(float(value))
+    return f"{value} images" if name == "n_samples" else str(value)
+
+
+def _how_to_read(curves: Sequence[StudyCurve], against: str, *, intervals: bool) -> str:
+    runs = max(point.runs for curve in curves for point in curve.points)
+    what = f"the mean of up to {runs} seeds" if runs > 1 else "one run"
+    text = f"Each point is {what} at one setting of {SETTINGS[against].partition(' (')[0].lower()}"
+    return f"{text}{', its whisker the 95 % interval' if intervals else ''}."
+
+
+def _alt(
+    title: str,
+    curves: Sequence[StudyCurve],
+    names: Sequence[str],
+    against: str,
+    *,
+    share: bool,
+) -> str:
+    scale, unit = (100.0, " %") if share else (1.0, "")
+    words = []
+    for curve, name in zip(curves, names, strict=True):
+        first, last = curve.points[0], curve.points[-1]
+        ends = [f"{number(scale * p.value, unit)} at {_place(p.x, against)}" for p in (first, last)]
+        words.append(f"{name}: {' to '.join(dict.fromkeys(ends))}")
+    return f"Line chart of {title} against {SETTINGS[against]}. {'; '.join(words)}."

@@ -1,0 +1,144 @@
+"""Whether a store is sound: the file as SQLite sees it, and what this project puts into it."""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+import json
+import sqlite3
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from dqviz.specs import spec_key
+from dqviz.specs.keys import from_json
+
+from .cell import CLAIMED, DONE
+from .owner import Owner
+from .queries import MADE, Report, reading
+from .schema import COORDINATES
+
+COPIED = (
+    *("key", "spec", "state", *COORDINATES, "attempts", "error", "error_kind", "shared", "notes"),
+    *MADE,
+)
+"""What a store says of a cell, less who works on it."""
+
+REPORTED_EVERY = 1000
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Condition:
+    """What a look at a store has found.
+
+    `states` counts cells by state, `numbers` is how many numbers there are. `problems` are
+    sentences; a store without any is sound. Where the file itself is broken, nothing else is looked
+    at. `gone` names the processes that have claimed cells and will not finish them, with the number
+    of these claims, which count for nothing.
+    """
+
+    states: Mapping[str, int]
+    numbers: int
+    problems: tuple[str, ...]
+    gone: Mapping[str, int]
+
+
+def check_store(
+    path: str | Path, *, now: float | None = None, report: Report | None = None
+) -> Condition:
+    """Looks through a store, without changing it.
+
+    Args:
+        path: the file.
+        now: Unix time; None asks the clock.
+        report: called with a share of 0 to 1 and a text.
+
+    Raises:
+        StoreError: if it is no store, is missing, or is damaged so that it cannot be looked at.
+    """
+    now = time.time() if now is None else now
+    report = report or (lambda share, text: None)
+    with reading(path) as connection:
+        report(0.0, "checking the file")
+        broken = _broken(connection)
+        if broken:
+            return Condition(states={}, numbers=0, problems=tuple(broken), gone={})
+        problems = [*_lost(connection), *_empty_cells(connection)]
+        problems += _wrong_keys(connection, report)
+        gone, unknown = _claims(connection, now)
+        states = connection.execute("SELECT state, count(*) FROM cells GROUP BY state").fetchall()
+        numbers = connection.execute("SELECT count(*) FROM numbers").fetchone()[0]
+        return Condition(
+            states={row[0]: row[1] for row in states},
+            numbers=numbers,
+            problems=(*problems, *unknown),
+            gone=gone,
+        )
+
+
+def damage(connection: sqlite3.Connection) -> list[str]:
+    """What is wrong with the file itself: broken pages and indexes, else numbers of no cell.
+
+    Raises:
+        sqlite3.OperationalError: if it lacks a table or a column.
+    """
+    return _broken(connection) or _lost(connection)
+
+
+def _broken(connection: sqlite3.Connection) -> list[str]:
+    connection.execute(f"SELECT {', '.join(COPIED)} FROM cells LIMIT 0")
+    connection.execute("SELECT cell, place, value FROM numbers LIMIT 0")
+    found: list[str] = []
+    try:
+        for row in connection.execute("PRAGMA integrity_check"):
+            found += row[0].splitlines()
+    except sqlite3.OperationalError:
+        raise
+    except sqlite3.DatabaseError as error:  # it gives up
+        found.append(str(error))
+    return [f"SQLite: {line}" for line in found if line != "ok" and not line.startswith("***")]
+
+
+def _lost(connection: sqlite3.Connection) -> list[str]:
+    count = sum(1 for _ in connection.execute("PRAGMA foreign_key_check"))
+    return [f"{count:,} numbers belong to no cell"] if count else []
+
+
+def _empty_cells(connection: sqlite3.Connection) -> list[str]:
+    query = (
+        "SELECT key FROM cells WHERE state = ? "
+        "AND NOT EXISTS (SELECT 1 FROM numbers WHERE cell = cells.id)"
+    )
+    return [
+        f"cell {row[0]} is done and has no numbers" for row in connection.execute(query, [DONE])
+    ]
+
+
+def _wrong_keys(connection: sqlite3.Connection, report: Report) -> Iterator[str]:
+    total = connection.execute("SELECT count(*) FROM cells WHERE state = ?", [DONE]).fetchone()[0]
+    rows = connection.execute("SELECT key, spec FROM cells WHERE state = ?", [DONE])
+    for number, (key, text) in enumerate(rows):
+        if number % REPORTED_EVERY == 0:
+            report(number / total, "checking the cells' keys")
+        try:
+            expected = spec_key(from_json(json.loads(text)))
+        except (ValueError, RecursionError) as error:
+            yield f"cell {key} has a specification that cannot be read: {error}"
+            continue
+        if key != expected:
+            yield f"cell {key} has the specification of {expected}"
+
+
+def _claims(connection: sqlite3.Connection, now: float) -> tuple[dict[str, int], list[str]]:
+    """The processes that are gone with the number of their claims, and claims of nobody."""
+    gone: collections.Counter[str] = collections.Counter()
+    unknown = []
+    rows = connection.execute("SELECT key, owner, heartbeat FROM cells WHERE state = ?", [CLAIMED])
+    for key, text, heartbeat in rows:
+        try:
+            owner = Owner.read(text)
+            if owner.is_gone(float(heartbeat), now=now):
+                gone[f"process {owner.process} on {owner.machine}"] += 1
+        except (ValueError, TypeError, AttributeError):
+            unknown.append(f"cell {key} is claimed by nobody that can be read: {text!r}")
+    return dict(gone), unknown

@@ -16,8 +16,9 @@ MAY_IMPORT = {room: set(ROOMS[: place + 1]) for place, room in enumerate(ROOMS)}
     "experiments": {*ROOMS, "experiments"},
     "studies": {"specs", "cards", "data", "experiments", "studies"},
     "charts": {"charts", "specs"},
-    "ui": {"ui", "charts", "experiments", "studies", "specs", "cards", "data"},
-    "cli": {*ROOMS, "experiments", "studies", "charts", "cli"},
+    "reports": {"specs", "studies", "charts", "reports"},
+    "ui": {"ui", "charts", "experiments", "studies", "reports", "specs", "cards", "data"},
+    "cli": {*ROOMS, "experiments", "studies", "charts", "reports", "cli"},
     "__main__": {"cli"},
 }
 FORBIDDEN_LIBRARIES = {
@@ -27,6 +28,7 @@ FORBIDDEN_LIBRARIES = {
     "experiments": {"streamlit", "plotly"},
     "studies": LIBRARIES,
     "charts": {"torch", "torchvision", "streamlit"},
+    "reports": {"torch", "torchvision", "streamlit"},
     "ui": {"torch", "torchvision"},
     "cli": {"streamlit"},
 }

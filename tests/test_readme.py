@@ -90,10 +90,10 @@ def test_the_grid_is_one_and_its_commands_are_commands():
     assert len(list(grid.cells())) == grid.product - 2 * 3 * 2
     section = README.partition("## Studies")[2].partition("\n## ")[0]
     lines = [text for text in section.splitlines() if text.startswith("python -m dqviz")]
-    assert len(lines) == 7
+    assert len(lines) == 8
     for line in lines:
         words = line.replace("$SLURM_ARRAY_TASK_ID", "3").partition("  #")[0].split()[3:]
-        assert build_parser().parse_args(words).command in ("sweep", "results")
+        assert build_parser().parse_args(words).command in ("sweep", "results", "report")
 
 
 def test_pictures_and_recipes_exist():

@@ -145,6 +145,10 @@ def build_parser() -> argparse.ArgumentParser:
     )
     results = add("results", "look into a store of results", results_options.EXAMPLES, _results)
     results_options.add_options(results)
+    report = add(
+        "report", "write a study as one HTML file", results_options.REPORT_EXAMPLES, _report
+    )
+    results_options.add_report_options(report)
     sweep = add("sweep", "compute a grid of experiments into a store", SWEEP_EXAMPLES, _sweep)
     sweep_options.add_options(sweep)
     shared.add_out(add("doctor", "say what is on this machine", DOCTOR_EXAMPLES, _doctor))
@@ -195,6 +199,20 @@ def _results(options: argparse.Namespace, progress: ProgressLine) -> str | None:
     from .results import run_results
 
     return run_results(options, progress)
+
+
+def _report(options: argparse.Namespace, progress: ProgressLine) -> str | None:
+    from dqviz.reports import write_report
+
+    cells = write_report(
+        options.store,
+        options.out,
+        wanted=results_options.wanted(options),
+        title=options.title,
+        report=progress,
+    )
+    progress.clear()
+    return f"wrote {options.out}, a report on {cells} cells"
 
 
 def _sweep(options: argparse.Namespace, progress: ProgressLine) -> str | None:

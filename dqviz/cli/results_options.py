@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from .options import add_out
-from .values import number, out_file, whole
+from .values import html_file, number, out_file, whole
 
 EXAMPLES = """examples:
   python -m dqviz results list study.sqlite
@@ -30,6 +30,10 @@ EXPORT_EXAMPLES = """examples:
 MERGE_EXAMPLES = """examples:
   python -m dqviz results merge study.sqlite part1.sqlite part2.sqlite
 Cells that study.sqlite has finished stay as they are. The parts are not changed."""
+REPORT_EXAMPLES = """examples:
+  python -m dqviz report study.sqlite --out report.html
+  python -m dqviz report study.sqlite --out pgd.html --attack pgd --title "PGD alone"
+The file holds all that it needs: it can be sent to anybody and opened without a network."""
 CHECK_EXAMPLES = """examples:
   python -m dqviz results check study.sqlite
 The exit status is 0 for a sound store, else 2."""
@@ -73,6 +77,16 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     merge.add_argument("target", metavar="TARGET", help="the store to write; made if it is missing")
     merge.add_argument("sources", metavar="SOURCE", nargs="+", help="a store to read")
     _add_store(add("check", "look whether a store is sound", CHECK_EXAMPLES))
+
+
+def add_report_options(parser: argparse.ArgumentParser) -> None:
+    """What `report` takes."""
+    _add_store(parser)
+    parser.add_argument(
+        "--out", metavar="FILE", type=html_file, required=True, help="the report to write (.html)"
+    )
+    parser.add_argument("--title", metavar="TEXT", help="its heading (default: the store's name)")
+    _add_filters(parser, CELL_FILTERS)
 
 
 def _add_store(parser: argparse.ArgumentParser) -> None:

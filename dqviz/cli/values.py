@@ -93,6 +93,17 @@ def out_file(text: str) -> str:
     return text
 
 
+def html_file(text: str) -> str:
+    """The name of a report to write.
+
+    Raises:
+        argparse.ArgumentTypeError: for another suffix than .html.
+    """
+    if "\0" in text or Path(text).suffix.lower() not in (".html", ".htm"):
+        raise argparse.ArgumentTypeError(f"the report's name must end in .html; got {text!r}")
+    return text
+
+
 def out_folder(text: str) -> str:
     """The name of a folder to write into.
 

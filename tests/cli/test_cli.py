@@ -15,6 +15,7 @@ from dqviz.specs import AttackSpec, DataSpec, ExperimentSpec, ModelSpec, QuantSp
 
 COMMANDS = (
     *("models", "data", "train", "amplify", "lipschitz", "accuracy", "sweep", "results"),
+    "report",
     "doctor",
 )
 

@@ -2,6 +2,7 @@
 
 import math
 
+from dqviz.experiments.columns import common_columns
 from dqviz.experiments.provenance import Provenance
 from dqviz.experiments.result import Result, make_table
 from dqviz.studies import Finding
@@ -26,7 +27,12 @@ def result_of(cell, value=0.5):
     ]
     table = make_table(
         [{**row, "attack": cell.spec.attack.name, "epsilon": epsilon} for row in rows],
-        shared={"model": "some/net", "weights": "vanilla", "version": "0.1.0"},
+        shared={
+            **common_columns(cell.spec),
+            "clean_accuracy": 0.9,
+            "clean_accuracy_full": 0.9,
+            "calibration": "none",
+        },
     )
     return Result(table=table, arrays={}, notes=("a note",), spec_key=cell.key, version="0.1.0")
 

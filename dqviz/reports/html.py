@@ -1,0 +1,199 @@
+"""A report: figures that zoom and hover without a network, tables, and how every number was made.
+
+The one file holds Plotly's own JavaScript; opening it asks nobody for anything.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import html
+import math
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pandas as pd
+import plotly.io
+from plotly.offline import get_plotlyjs
+
+from dqviz import __version__
+from dqviz.charts import Chart, ChartError, study_curves
+from dqviz.charts.study import SETTINGS
+from dqviz.charts.style import BACKGROUNDS
+from dqviz.charts.tidy import ATTACK_NAMES
+from dqviz.specs import CONTROLS
+from dqviz.studies.queries import MADE, cell_table, number_table, reading
+from dqviz.studies.selection import Wanted, select
+
+from .tables import asked, made, table_html
+
+Report = Callable[[float, str], None]
+
+ROWS_SHOWN = 2000
+"""So many rows of numbers are written out; the store, or an export, holds all of them."""
+
+PREFERRED = (
+    ("robust_accuracy", "network", "value"),
+    ("clean_accuracy", "network", "value"),
+    ("amplification", "logits", "median"),
+    ("relative_distance", "logits", "median"),
+    ("lipschitz", "network", "upper"),
+    ("margin_over_lipschitz", "network", "median"),
+)
+"""The numbers that a report draws, where the store has them: metric, layer, statistic."""
+
+UNATTACKED = ("clean_accuracy", "lipschitz", "margin_over_lipschitz")
+"""Numbers of the clean images, or of the weights alone."""
+
+STYLE = f"""
+:root {{ color-scheme: light dark; }}
+body {{ font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto;
+  padding: 0 1rem; background: light-dark({BACKGROUNDS["light"]}, {BACKGROUNDS["dark"]});
+  color: light-dark(#1f2430, #e8eaee); }}
+table {{ border-collapse: collapse; font-size: 0.85rem; }}
+th, td {{ text-align: left; padding: 0.15rem 0.6rem; border-bottom: 1px solid #8884; }}
+td.number {{ text-align: right; font-variant-numeric: tabular-nums; }}
+.scroll {{ overflow: auto; max-height: 30rem; }}
+figure {{ margin: 1rem 0; }}
+figcaption, .small {{ color: light-dark(#555b66, #a6acb6); font-size: 0.9rem; }}
+"""
+
+
+class ReportError(ValueError):
+    """A report that cannot be written; the message says why and what to do."""
+
+
+def write_report(
+    store: str | Path,
+    out: str | Path,
+    *,
+    wanted: Wanted | None = None,
+    title: str | None = None,
+    report: Report | None = None,
+) -> int:
+    """Writes the report of a store, or of a part of it; returns how many cells it covers.
+
+    Args:
+        store: the file of results.
+        out: the HTML file; replaced in one step.
+        wanted: which cells; see `selection.select`. None takes all.
+        title: the heading; None takes the store's name.
+        report: called with a share of 0 to 1 and a text.
+
+    Raises:
+        StoreError: if the store cannot be read.
+        ReportError: if nothing in it is finished, or the file cannot be written.
+    """
+    path = Path(out)
+    if path.absolute().resolve() == Path(store).absolute().resolve():
+        raise ReportError(f"{out} is the store itself; name another file for the report")
+    with reading(store) as connection:
+        selection = select(connection, wanted or {})
+        cells = cell_table(connection, selection)
+        numbers = number_table(connection, selection, made=True, report=report)
+    if numbers.empty:
+        raise ReportError(f"{store} has no finished cell to report on")
+    text = render(cells, numbers, title=title or Path(store).stem)
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        partial.write_text(text, encoding="utf-8")
+        partial.replace(path)
+    except OSError as error:
+        raise ReportError(f"{out} cannot be written: {error.strerror or error}") from error
+    finally:
+        partial.unlink(missing_ok=True)
+    return int((cells["state"] == "done").sum())
+
+
+def render(cells: pd.DataFrame, numbers: pd.DataFrame, *, title: str) -> str:
+    """The report as a text: `cells` as of `cell_table`, `numbers` as of `number_table`, made."""
+    counts = cells["state"].value_counts().to_dict()
+    states = ", ".join(f"{counts[state]:,} {state}" for state in counts)
+    sections = [
+        f"<h1>{html.escape(title)}</h1>",
+        f"<p class=small>dqviz {__version__}; {len(cells):,} cells: {states}; "
+        f"{len(numbers):,} numbers.</p>",
+        "<h2>What was asked</h2>",
+        asked(cells),
+        "<h2>Figures</h2>",
+        *[_figure(chart) for chart in charts_of(numbers)],
+        "<h2>Numbers</h2>",
+        _numbers(numbers),
+        "<h2>How they were made</h2>",
+        made(numbers),
+        _failures(cells),
+    ]
+    head = f"<meta charset=utf-8><title>{html.escape(title)}</title><style>{STYLE}</style>"
+    script = f"<script>{get_plotlyjs()}</script>"
+    body = "\n".join(section for section in sections if section)
+    return f"<!doctype html><html lang=en><head>{head}{script}</head><body>{body}</body></html>\n"
+
+
+def charts_of(numbers: pd.DataFrame) -> list[Chart]:
+    """One chart for each preferred number and each setting that varies, attack by attack."""
+    attacks = [a for a in dict.fromkeys(numbers["attack"].dropna()) if a not in CONTROLS]
+    varying = [name for name in SETTINGS if numbers[name].nunique() > 1] or ["act_bits"]
+    charts: list[Chart] = []
+    for metric, layer, statistic in PREFERRED:
+        if metric in UNATTACKED:
+            rows = _without_attack(numbers[numbers["metric"] == metric])
+            settings = [name for name in varying if name != "epsilon"] or ["act_bits"]
+            charts += [c for s in settings for c in _drawn(rows, metric, layer, statistic, s, None)]
+            continue
+        for attack in attacks:
+            rows = numbers[numbers["attack"] == attack]
+            for against in varying:
+                charts += _drawn(rows, metric, layer, statistic, against, attack)
+    return charts
+
+
+def _without_attack(rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows that no attack changes, each once."""
+    plain = rows.assign(attack="", epsilon=math.nan)
+    return plain.drop_duplicates([name for name in plain if name != "key" and name not in MADE])
+
+
+def _drawn(
+    rows: pd.DataFrame, metric: str, layer: str, statistic: str, against: str, attack: str | None
+) -> Sequence[Chart]:
+    """The chart, unless the store does not have those numbers."""
+    try:
+        chart = study_curves(rows, metric=metric, against=against, layer=layer, statistic=statistic)
+    except ChartError:
+        return []
+    under = "" if attack is None else f", {ATTACK_NAMES.get(attack, attack)}"
+    return [dataclasses.replace(chart, title=f"{chart.title}{under}")]
+
+
+def _figure(chart: Chart) -> str:
+    drawn = plotly.io.to_html(
+        chart.figure, include_plotlyjs=False, full_html=False, config={"displaylogo": False}
+    )
+    words = " ".join(part for part in (chart.how_to_read, chart.note) if part)
+    return (
+        f'<figure role="img" aria-label="{html.escape(chart.alt, quote=True)}">'
+        f"<h3>{html.escape(chart.title)}</h3>{drawn}"
+        f"<figcaption>{html.escape(words)}</figcaption></figure>"
+    )
+
+
+def _numbers(numbers: pd.DataFrame) -> str:
+    names = [
+        *("model", "weights", "weight_bits", "act_bits", "attack", "epsilon", "layer", "metric"),
+        *("statistic", "value", "clean_accuracy", "data", "n_samples", "seed", "key"),
+    ]
+    note = ""
+    if len(numbers) > ROWS_SHOWN:
+        note = (
+            f"<p class=small>The first {ROWS_SHOWN:,} of {len(numbers):,} rows; "
+            "<code>python -m dqviz results export</code> writes all.</p>"
+        )
+    return f"{note}{table_html(numbers[names].head(ROWS_SHOWN))}"
+
+
+def _failures(cells: pd.DataFrame) -> str:
+    failed = cells[cells["state"] == "failed"]
+    if failed.empty:
+        return ""
+    names = ["kind", "model", "weights", "act_bits", "attack", "epsilon", "seed", "error"]
+    return f"<h2>What failed</h2>{table_html(failed[names])}"

@@ -24,7 +24,7 @@ from dqviz.charts.tidy import (
     grey_out,
     short_networks,
 )
-from dqviz.specs import CONTROLS
+from dqviz.specs import CONTROLS, FULL_PRECISION
 
 SETTINGS = {
     "epsilon": "Epsilon (grey levels of 255)",
@@ -41,6 +41,10 @@ TELLING = (
 """What tells curves apart; runs that differ in the seed alone are one curve."""
 
 SHARES = ("clean_accuracy", "robust_accuracy", "robust_accuracy_uint8")
+DASHES = ("solid", "9px,4px", "3px,3px", "10px,3px,2px,3px", "16px,4px", "6px,2px,2px,2px,2px,2px")
+FILLINGS = ("", "-open", "-dot", "-open-dot")
+"""What tells apart the curves of one network that differ in more than their bits."""
+
 WIDE_RANGE = 30.0
 STUDENT_95 = (12.71, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228)
 """The 97.5 % quantile of Student's distribution with 1, 2, ... degrees of freedom."""
@@ -157,8 +161,7 @@ def study_names(curves: Sequence[StudyCurve], *, against: str) -> list[str]:
     for curve in curves:
         parts = [short[curve.network]]
         if {"weight_bits", "act_bits"} & set(differs):
-            bits = [int(curve.settings.get(n, 32)) for n in ("weight_bits", "act_bits")]
-            parts.append(bits_text(*bits))
+            parts.append(bits_text(*_bits(curve)))
         parts += [_words(n, curve.settings[n]) for n in differs if not n.endswith("_bits")]
         names.append(", ".join(parts) + (" (collapsed)" if curve.collapsed else ""))
     return names
@@ -199,7 +202,7 @@ def _trace(
 ) -> dict[str, Any]:
     style = network_styles(c.network for c in curves)[curve.network]
     colour = GREY if curve.collapsed else style.colour
-    bits = [int(curve.settings.get(n, 32)) for n in ("weight_bits", "act_bits")]
+    dash, symbol = _dash_and_symbol(curve, curves, style.marker)
     scale = 100.0 if share else 1.0
     values = [scale * p.value for p in curve.points]
     above = [scale * (p.high - p.value) for p in curve.points]
@@ -211,10 +214,25 @@ def _trace(
         "x": [_place(p.x, against) for p in curve.points],
         "y": [v if math.isfinite(v) else None for v in values],
         "error_y": {"type": "data", "array": above, "arrayminus": below, "thickness": 1.2},
-        "line": {"color": colour, "width": 2, "dash": bits_dash(*bits)},
-        "marker": {"symbol": bits_marker(style.marker, *bits), "size": 8, "color": colour},
+        "line": {"color": colour, "width": 2, "dash": dash},
+        "marker": {"symbol": symbol, "size": 8, "color": colour},
         "hovertemplate": f"%{{y:.3g}} at %{{x}}<extra>{name}</extra>",
     }
+
+
+def _dash_and_symbol(
+    curve: StudyCurve, curves: Sequence[StudyCurve], marker: str
+) -> tuple[str, str]:
+    """By bits as everywhere, unless a network's curves differ in something else as well."""
+    own = [other for other in curves if other.network == curve.network]
+    if len({tuple(_bits(other)) for other in own}) == len(own):
+        return bits_dash(*_bits(curve)), bits_marker(marker, *_bits(curve))
+    rank = own.index(curve)
+    return DASHES[rank % len(DASHES)], marker + FILLINGS[rank % len(FILLINGS)]
+
+
+def _bits(curve: StudyCurve) -> list[int]:
+    return [int(curve.settings.get(name, FULL_PRECISION)) for name in ("weight_bits", "act_bits")]
 
 
 def _x_axis(curves: Sequence[StudyCurve], against: str) -> dict[str, Any]:

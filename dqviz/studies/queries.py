@@ -41,6 +41,9 @@ WHOLE = ("weight_bits", "act_bits", "depth", "n_samples", "seed", "threads", "at
 BATCH = 50_000
 CHUNK = 500
 
+NETWORK, LOGITS = "network", "logits"
+"""The `layer` of what concerns the whole network, and its output."""
+
 Report = Callable[[float, str], None]
 
 
@@ -74,6 +77,13 @@ def count_numbers(connection: sqlite3.Connection, selection: Selection) -> int:
     """How many numbers there are."""
     query = f"SELECT count(*) FROM numbers WHERE {selection.joined}"
     return int(connection.execute(query, selection.joined_values).fetchone()[0])
+
+
+def measured(connection: sqlite3.Connection) -> list[tuple[str, str, str]]:
+    """What there are numbers of, as (metric, layer, statistic); whole networks first."""
+    query = "SELECT DISTINCT metric, layer, statistic FROM numbers"
+    place = {NETWORK: 0, LOGITS: 1}
+    return sorted(map(tuple, connection.execute(query)), key=lambda n: (place.get(n[1], 2), n))
 
 
 def number_table(

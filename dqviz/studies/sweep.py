@@ -27,6 +27,7 @@ from .store import Failure, Store
 
 BEAT_SECONDS = 10.0
 POLL_SECONDS = 0.02
+REPORT_SECONDS = 0.2
 ELSEWHERE_SECONDS = 1.0
 """How often it is asked whether other sweeps have finished what they have claimed."""
 
@@ -104,7 +105,7 @@ class Sweep:
         self._sent: list[_Sent] = []
         self._elsewhere: list[Cell] = []
         self._again: set[str] = set()
-        self._asked = self._beaten = time.monotonic()
+        self._asked = self._beaten = self._reported = time.monotonic()
         self.progress = Progress(total=len(self._cells))
 
     def run(self) -> Progress:
@@ -122,8 +123,7 @@ class Sweep:
                 self._collect()
                 waiting.extend(group(self._returned()))
                 self.progress.seconds = time.monotonic() - begin
-                self._beat()
-                self._report(self.progress)
+                self._tell()
                 self._check_engine()
                 time.sleep(POLL_SECONDS)
         finally:
@@ -217,11 +217,15 @@ class Sweep:
         self._elsewhere = [cell for cell in left if cell.key not in free]
         return [cell for cell in left if cell.key in free]
 
-    def _beat(self) -> None:
+    def _tell(self) -> None:
+        """The store that this sweep lives, and whoever looks on how far it is."""
         now = time.monotonic()
         if now - self._beaten >= BEAT_SECONDS:
             self._beaten = now
             self._store.beat(self._owner)
+        if now - self._reported >= REPORT_SECONDS:
+            self._reported = now
+            self._report(self.progress)
 
     def _check_engine(self) -> None:
         if self._engine.state == "failed":

@@ -16,6 +16,7 @@ ADVICE = {
     "CardError": "Choose a network that is in the list.",
     "QuantizeError": "Choose other bit-widths, or full precision (32).",
     "AttackError": "Choose another attack or epsilon.",
+    "StoreError": "Choose another store; `python -m dqviz results check` says what it lacks.",
     "SpecError": "Change the setting named above.",
     "MemoryError": "Take fewer images, or fewer networks at once.",
     "worker": "The computing process was lost, mostly for want of memory. Take fewer images.",

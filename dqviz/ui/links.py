@@ -25,6 +25,11 @@ PAGE_NAMES = frozenset(
         "maps",
         "colours",
         "for",
+        "store",
+        "number",
+        "against",
+        "networks",
+        "attacks",
     )
 ) | {"embed", "embed_options"}
 """Names in the address bar that single pages read and check."""

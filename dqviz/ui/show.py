@@ -67,8 +67,21 @@ def chart(
         reason = str(error).partition(";")[0].rstrip(".")
         st.info(f"Nothing to draw here: {links.plain(reason)}.", icon=":material/info:")
         return
+    _put(key, drawn, stale=view.stale)
+
+
+def of_store(key: str, content: Sequence[Hashable], draw: Callable[[], Chart]) -> None:
+    """Draws a chart of numbers that are there already; equal content is drawn once.
+
+    Raises:
+        ChartError: if it cannot be drawn.
+    """
+    _put(key, _drawn(key, tuple(content), draw), stale=False)
+
+
+def _put(key: str, drawn: Chart, *, stale: bool) -> None:
     with st.container(key=f"chart_{key}", gap="xsmall"):
-        if view.stale:
+        if stale:
             st.html(_STALE_STYLE.format(key=key))
         st.subheader(drawn.title, anchor=False)
         st.plotly_chart(drawn.figure, key=f"figure_{key}", alt=drawn.alt, config=_config(drawn))

@@ -88,6 +88,14 @@ def test_whatever_differs_tells_curves_apart_but_the_seed():
     assert "128 images" in names[3]
 
 
+def test_curves_of_one_network_can_be_told_apart_without_colours():
+    rows = [r for a in ("fgsm", "pgd") for b in (8, 4) for r in accuracies(attack=a, act_bits=b)]
+    traces = draw(rows).figure.data
+    assert len({trace.line.color for trace in traces}) == 1
+    assert len({trace.line.dash for trace in traces}) == 4
+    assert len({trace.marker.symbol for trace in traces}) == 4
+
+
 def test_bits_run_from_many_to_few():
     rows = [row(0.5 + bits / 100, act_bits=bits) for bits in (2, 32, 8)]
     chart = draw(rows, against="act_bits")

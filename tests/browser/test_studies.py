@@ -1,0 +1,39 @@
+"""The page that looks into stores, in a real browser."""
+
+from __future__ import annotations
+
+import pytest
+
+from dqviz.studies import Owner, Store
+from tests.studies.conftest import cell_at
+from tests.studies.making import MADE, finding
+
+
+@pytest.fixture(scope="module")
+def study(fake_folder):
+    """A store where the served app looks for stores."""
+    path = fake_folder / "results" / "mine.sqlite"
+    path.parent.mkdir()
+    cells = [cell_at(bits, k / 255) for bits in (8, 4) for k in (1, 2, 4)]
+    with Store(path, write=True) as store:
+        owner = Owner.new()
+        store.claim(cells, owner)
+        store.finish([(c, finding(c, 0.1 * c.spec.quant.act_bits)) for c in cells], owner, MADE)
+    yield path
+    path.unlink()
+
+
+def test_a_study_is_drawn_filtered_and_reported(study, fake_server, open_tab, scheme, tmp_path):
+    tab = open_tab(fake_server, scheme)
+    tab.open("studies", "number=robust+accuracy")
+    before = tab.wait_for_chart("study")
+    assert "6 cells: 6 done" in tab.text()
+    tab.page.get_by_text("Activation bits", exact=True).last.click()
+    assert tab.wait_for_change("study", before) != before
+    assert "Robust accuracy against Activation bits" in tab.text()
+    assert tab.query()["against"] == ["Activation bits"]
+    with tab.page.expect_download() as download:
+        tab.page.get_by_role("button", name="Report as HTML").click()
+    download.value.save_as(tmp_path / "mine.html")
+    assert "6 cells: 6 done" in (tmp_path / "mine.html").read_text(encoding="utf-8")
+    assert download.value.suggested_filename == "mine.html"

@@ -159,7 +159,7 @@ def _cells(grid: SweepSpec, options: argparse.Namespace, progress: ProgressLine)
 @contextlib.contextmanager
 def _engine(options: argparse.Namespace, progress: ProgressLine) -> Iterator[Engine]:
     """A started engine: processes of this machine, or a running scheduler."""
-    if options.scheduler is not None:
+    if options.scheduler is not None and options.tls_ca is None:
         message(f"note: {TRUST.format(address=options.scheduler)}")
     tls = None
     if options.tls_ca is not None:

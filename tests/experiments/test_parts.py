@@ -9,13 +9,16 @@ import sys
 import numpy as np
 import pytest
 
+import dqviz
 from dqviz.experiments import COLUMNS, Cancelled, ExperimentError, Result, resolve
 from dqviz.experiments.errors import describe
 from dqviz.experiments.memo import Memo
+from dqviz.experiments.provenance import code_hash
 from dqviz.experiments.resolve import Look, default_calibration
 from dqviz.experiments.result import make_table
 from dqviz.experiments.result_cache import ResultCache
 from dqviz.experiments.steps import Steps
+from dqviz.experiments.worker import OTHER_CODE, compute, of_same_code
 from dqviz.specs import Craft, DataSpec, ExperimentSpec, ModelSpec, QuantSpec, spec_key
 
 
@@ -212,3 +215,24 @@ def test_the_browsers_process_imports_no_torch():
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120
     )
     assert answer.stdout.strip() == "[]"
+
+
+def test_a_worker_with_other_code_refuses():
+    outcome = compute(ExperimentSpec(kind="accuracy"), "task", code="another hash")
+    assert outcome.result is None
+    assert outcome.error_kind == OTHER_CODE
+    assert "install the same version on every machine" in outcome.error
+    assert code_hash() in outcome.error
+    assert of_same_code().keywords == {"code": code_hash()}
+
+
+def test_the_hash_of_the_code_follows_its_text(tmp_path, monkeypatch):
+    monkeypatch.setattr(dqviz, "__file__", str(tmp_path / "__init__.py"))
+    hashes = []
+    for text in ("a = 1\n", "a = 1\r\n", "a = 2\n"):
+        (tmp_path / "module.py").write_bytes(text.encode())
+        hashes.append(code_hash.__wrapped__())
+    (tmp_path / "module.py").rename(tmp_path / "other.py")
+    hashes.append(code_hash.__wrapped__())
+    assert hashes[0] == hashes[1]  # however a checkout ends its lines
+    assert len(set(hashes)) == 3

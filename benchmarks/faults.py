@@ -49,6 +49,8 @@ steps = 5
 KILL = getattr(signal, "SIGKILL", signal.SIGTERM)  # Windows has one way of killing
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}
 ENVIRONMENT["PYTHONPATH"] = str(ROOT)
+# How long a sweep waits for a scheduler that is gone, before it says so and ends.
+ENVIRONMENT["DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT"] = "5s"
 QUIET = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
 
 Cells = dict[str, tuple[float, int, tuple[object, ...]]]

@@ -19,7 +19,7 @@ from dqviz.specs import ExperimentSpec
 from .host_process import HostProcess
 from .worker import TOPIC, Outcome, compute
 
-CONNECT_SECONDS = 30.0
+CONNECT_SECONDS = 10.0
 
 Task = Callable[[ExperimentSpec, str], Outcome]
 

@@ -32,6 +32,7 @@ from dqviz.studies.selection import select
 
 SHARED = """
 kind = "{kind}"
+model = "streetdigits/resnet20/vanilla"
 [data]
 n_samples = 64
 [quant]
@@ -42,6 +43,7 @@ epsilon = [{epsilons}]
 """
 SECONDS = """
 kind = "accuracy"
+model = "streetdigits/resnet20/vanilla"
 [data]
 n_samples = 128
 seed = [0, 1, 2, 3, 4, 5, 6, 7]
@@ -54,6 +56,7 @@ epsilon = "1/255"
 """
 WARM = """
 kind = "accuracy"
+model = "streetdigits/resnet20/vanilla"
 seed = [90, 91, 92, 93]
 [data]
 n_samples = 8

@@ -14,6 +14,7 @@ import plotly.graph_objects as go
 from dqviz.charts.alt import number
 from dqviz.charts.chart import Chart, ChartError
 from dqviz.charts.formulas import FORMULAS, TITLES
+from dqviz.charts.paired import student
 from dqviz.charts.style import GREY, bits_dash, bits_marker, layout, network_styles
 from dqviz.charts.tidy import (
     ATTACK_NAMES,
@@ -46,8 +47,6 @@ FILLINGS = ("", "-open", "-dot", "-open-dot")
 """What tells apart the curves of one network that differ in more than their bits."""
 
 WIDE_RANGE = 30.0
-STUDENT_95 = (12.71, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228)
-"""The 97.5 % quantile of Student's distribution with 1, 2, ... degrees of freedom."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -188,9 +187,7 @@ def _point(x: float, rows: pd.DataFrame, statistic: str) -> Point:
     values = [float(v) for v in rows.loc[rows["statistic"] == statistic, "value"]]
     mean = statistics.fmean(values) if values else math.nan
     if len(values) > 1:
-        freedom = min(len(values) - 1, len(STUDENT_95))
-        error = statistics.stdev(values) / math.sqrt(len(values))
-        half = STUDENT_95[freedom - 1] * error
+        half = student(len(values) - 1) * statistics.stdev(values) / math.sqrt(len(values))
         return Point(x, mean, mean - half, mean + half, len(values))
     ends = [rows.loc[rows["statistic"] == end, "value"] for end in ("low", "high")]
     low, high = (float(end.iloc[0]) if len(end) else math.nan for end in ends)

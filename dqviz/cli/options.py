@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 from dqviz.specs import (
     ATTACKS,
@@ -24,6 +25,19 @@ from .values import bits, channels, number, numbers, out_file, whole
 DEFAULT_MODEL = "streetdigits/resnet20/vanilla"
 NAMED_DATA = ("streetdigits", "cifar10", "svhn")
 CALIBRATION_IMAGES = 256
+
+
+def add_command(commands: Any, name: str, help: str, examples: str) -> argparse.ArgumentParser:
+    """A command, or a command's command, with its examples under its help."""
+    command: argparse.ArgumentParser = commands.add_parser(
+        name,
+        help=help,
+        description=f"{help[0].upper()}{help[1:]}.",
+        epilog=examples,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    return command
 
 
 def add_out(parser: argparse.ArgumentParser) -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import functools
 from collections.abc import Callable
 from typing import Any
 
-from .options import add_out
+from .options import add_command, add_out
 from .values import html_file, number, out_file, whole
 
 EXAMPLES = """examples:
@@ -44,17 +45,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(out=None)
     commands = parser.add_subparsers(dest="subcommand", metavar="SUBCOMMAND", required=True)
 
-    def add(name: str, help: str, examples: str) -> argparse.ArgumentParser:
-        command: argparse.ArgumentParser = commands.add_parser(
-            name,
-            help=help,
-            description=f"{help[0].upper()}{help[1:]}.",
-            epilog=examples,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-            allow_abbrev=False,
-        )
-        return command
-
+    add = functools.partial(add_command, commands)
     cells = add("list", "list the cells of a store, a line each", LIST_EXAMPLES)
     _add_store(cells)
     _add_filters(cells, CELL_FILTERS)

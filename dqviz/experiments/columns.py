@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from dqviz import __version__
-from dqviz.specs import FULL_PRECISION, Craft, ExperimentSpec, ModelSpec
+from dqviz.specs import ExperimentSpec, ModelSpec
 
 
 def common_columns(spec: ExperimentSpec) -> dict[str, Any]:
     """The columns that every row of a specification shares."""
     model, weights = network_columns(spec.model)
-    crafted_on = "itself" if spec.crafted_on is None else subject_name(spec.crafted_on)
+    crafted_on = "itself" if spec.crafted_on is None else spec.crafted_on.label
     return {
         "model": model,
         "weights": weights,
@@ -30,12 +30,6 @@ def network_columns(model: ModelSpec) -> tuple[str, str]:
     """A network's id in two: `cifar10/resnet20` and `dq`."""
     name, _, weights = model.label.rpartition("/")
     return name or (model.arch or "checkpoint"), weights
-
-
-def subject_name(craft: Craft) -> str:
-    """The network's id and its bits."""
-    bits = (("W", craft.quant.weight_bits), ("A", craft.quant.act_bits))
-    return " ".join([craft.model.label, *(f"{k}{b}" for k, b in bits if b != FULL_PRECISION)])
 
 
 def data_name(name: str) -> str:

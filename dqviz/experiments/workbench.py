@@ -23,7 +23,7 @@ from dqviz.models import ModelError, model_info, resolve_model
 from dqviz.quantize import Histogram, collect_histograms, from_json, quantize_model
 from dqviz.specs import FULL_PRECISION, AttackSpec, Craft, DataSpec, ModelSpec
 
-from .columns import data_name, subject_name
+from .columns import data_name
 from .image_counts import at_most_whole
 from .memo import Memo
 from .resolve import Look, default_calibration
@@ -59,7 +59,7 @@ class Subject:
     @property
     def name(self) -> str:
         """The network's id and its bits, such as `cifar10/resnet20/dq W8 A4`."""
-        return subject_name(self.key[0])
+        return self.key[0].label
 
 
 class Workbench:

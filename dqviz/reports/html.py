@@ -87,13 +87,7 @@ def write_report(
     path = Path(out)
     if path.absolute().resolve() == Path(store).absolute().resolve():
         raise ReportError(f"{out} is the store itself; name another file for the report")
-    with reading(store) as connection:
-        selection = select(connection, wanted or {})
-        cells = cell_table(connection, selection)
-        numbers = number_table(connection, selection, made=True, report=report)
-    if numbers.empty:
-        raise ReportError(f"{store} has no finished cell to report on")
-    text = render(cells, numbers, title=title or Path(store).stem)
+    text, cells = report_text(store, wanted=wanted, title=title, report=report)
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
         partial.write_text(text, encoding="utf-8")
@@ -102,7 +96,25 @@ def write_report(
         raise ReportError(f"{out} cannot be written: {error.strerror or error}") from error
     finally:
         partial.unlink(missing_ok=True)
-    return int((cells["state"] == "done").sum())
+    return cells
+
+
+def report_text(
+    store: str | Path,
+    *,
+    wanted: Wanted | None = None,
+    title: str | None = None,
+    report: Report | None = None,
+) -> tuple[str, int]:
+    """The report as a text, and how many cells it covers; arguments and errors as above."""
+    with reading(store) as connection:
+        selection = select(connection, wanted or {})
+        cells = cell_table(connection, selection)
+        numbers = number_table(connection, selection, made=True, report=report)
+    if numbers.empty:
+        raise ReportError(f"{store} has no finished cell to report on")
+    text = render(cells, numbers, title=title or Path(store).stem)
+    return text, int((cells["state"] == "done").sum())
 
 
 def render(cells: pd.DataFrame, numbers: pd.DataFrame, *, title: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 from .checks import check_types, require, require_choice
-from .methods import AttackSpec, QuantSpec
+from .methods import FULL_PRECISION, AttackSpec, QuantSpec
 from .subjects import DataSpec, ModelSpec
 
 EXPERIMENTS = ("amplification", "lipschitz", "accuracy", "playground")
@@ -20,6 +20,13 @@ class Craft:
 
     def __post_init__(self) -> None:
         check_types(self)
+
+    @property
+    def label(self) -> str:
+        """The network's id and its bits, such as `cifar10/resnet20/dq W8 A4`."""
+        bits = (("W", self.quant.weight_bits), ("A", self.quant.act_bits))
+        parts = [f"{letter}{count}" for letter, count in bits if count != FULL_PRECISION]
+        return " ".join([self.model.label, *parts])
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -12,7 +12,7 @@ from typing import Any
 
 from .checks import SpecError, require, require_choice
 from .experiment import Craft, ExperimentSpec
-from .methods import FULL_PRECISION, AttackSpec, QuantSpec
+from .methods import AttackSpec, QuantSpec
 from .subjects import DataSpec, ModelSpec
 
 KINDS = ("amplification", "lipschitz", "accuracy")
@@ -205,9 +205,4 @@ def _marked(value: Value) -> tuple[bool, Value]:
 
 
 def _text(value: Value) -> str:
-    if isinstance(value, ModelSpec):
-        return value.label
-    if not isinstance(value, Craft):
-        return repr(value)
-    bits = (("W", value.quant.weight_bits), ("A", value.quant.act_bits))
-    return " ".join([value.model.label, *(f"{k}{b}" for k, b in bits if b != FULL_PRECISION)])
+    return value.label if isinstance(value, ModelSpec | Craft) else repr(value)

@@ -108,13 +108,9 @@ def report(name: str, stamp: Stamp) -> bytes:
     Raises:
         StoreError, ReportError: if there is nothing to report on.
     """
-    from dqviz.reports import html
+    from dqviz.reports import report_text
 
-    with reading(folder() / name) as connection:
-        everything = select(connection, {})
-        cells = cell_table(connection, everything)
-        numbers = number_table(connection, everything, made=True)
-    return html.render(cells, numbers, title=Path(name).stem).encode()
+    return report_text(folder() / name)[0].encode()
 
 
 def title_of(number: Number) -> str:

@@ -3,19 +3,11 @@
 import math
 
 from dqviz.experiments.columns import common_columns
-from dqviz.experiments.provenance import Provenance
 from dqviz.experiments.result import Result, make_table
 from dqviz.studies import Finding
+from tests.studies.stores import MADE
 
-MADE = Provenance(
-    version="0.1.0",
-    code="c0de",
-    libraries="{}",
-    precision="float32",
-    threads=1,
-    machine="here",
-    seconds=2.0,
-)
+__all__ = ["MADE", "finding", "result_of"]
 
 
 def result_of(cell, value=0.5):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import random
+import sys
 from collections.abc import Generator
 from pathlib import Path
 
@@ -20,6 +22,16 @@ def shared_folder() -> Path:
     if not all((folder / part).is_dir() for part in ("datasets", "checkpoints")):
         pytest.skip(f"{UNPUBLISHED}datasets/ and checkpoints/ in {folder} (DQVIZ_DEV_SHARED)")
     return folder
+
+
+@pytest.fixture(autouse=True)
+def seeded() -> None:
+    """Every test meets the same random numbers each time: one that fails can be run again."""
+    random.seed(0)
+    if "numpy" in sys.modules:
+        sys.modules["numpy"].random.seed(0)
+    if "torch" in sys.modules:
+        sys.modules["torch"].manual_seed(0)
 
 
 def skip_as_failure(report: pytest.TestReport | pytest.CollectReport) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from dqviz.ui import controls, errors, links, sidebar
+from dqviz.ui import controls, errors, links, sidebar, visitor
 
 HERE = Path(__file__).parent
 PAGES = HERE / "pages"
@@ -22,10 +22,12 @@ page = st.navigation(
         st.Page(PAGES / "amplification.py", title="Amplification", icon=":material/trending_up:"),
         st.Page(PAGES / "lipschitz.py", title="Lipschitz", icon=":material/straighten:"),
         st.Page(PAGES / "studies.py", title="Studies", icon=":material/science:"),
+        st.Page(PAGES / "jobs.py", title="Jobs", icon=":material/work_history:"),
         st.Page(PAGES / "glossary.py", title="Glossary", icon=":material/menu_book:"),
     ],
     position="top",
 )
+visitor.remember()
 with links.ignored_shown(), errors.shown():
     sliders = sidebar.draw()
     with errors.shown():

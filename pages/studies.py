@@ -3,15 +3,11 @@
 import streamlit as st
 
 from dqviz import charts
-from dqviz.ui import controls, links, session, show, studies
+from dqviz.ui import controls, links, session, show, studies, study_form
 from dqviz.ui.settings import choice
 
-HOW = """No study is here yet. A study is a grid of experiments, computed on the command line:
-
-    python -m dqviz sweep grid.toml
-
-The README says what a grid looks like. Its results come into the folder `results` of the data
-folder, and what is finished can be seen here while it runs."""
+NONE_YET = """No study is here yet. A study is a grid of experiments: start one above, or on the
+command line with `python -m dqviz sweep grid.toml`. What is finished can be seen while it runs."""
 
 
 def draw_store(name: str) -> None:
@@ -66,7 +62,8 @@ session.begin(__file__)
 st.title("Studies", anchor=False)
 names = studies.stores()
 links.check({"store": choice("store", names)})
+study_form.draw(expanded=not names)
 if names:
     draw_store(st.selectbox("Store", names, key="store", bind="query-params"))
 else:
-    st.info(HOW, icon=":material/science:")
+    st.info(NONE_YET, icon=":material/science:")

@@ -15,9 +15,10 @@ ROOMS = ["specs", "cards", "data", "models", "quantize", "attacks", "measure", "
 MAY_IMPORT = {room: set(ROOMS[: place + 1]) for place, room in enumerate(ROOMS)} | {
     "experiments": {*ROOMS, "experiments"},
     "studies": {"specs", "cards", "data", "experiments", "studies"},
+    "jobs": {"specs", "cards", "data", "experiments", "studies", "jobs"},
     "charts": {"charts", "specs"},
     "reports": {"specs", "studies", "charts", "reports"},
-    "ui": {"ui", "charts", "experiments", "studies", "reports", "specs", "cards", "data"},
+    "ui": {"ui", "charts", "experiments", "studies", "jobs", "reports", "specs", "cards", "data"},
     "cli": {*ROOMS, "experiments", "studies", "charts", "reports", "cli"},
     "__main__": {"cli"},
 }
@@ -27,12 +28,13 @@ FORBIDDEN_LIBRARIES = {
     **{room: {"streamlit", "plotly"} for room in ROOMS[2:]},
     "experiments": {"streamlit", "plotly"},
     "studies": LIBRARIES,
+    "jobs": LIBRARIES,
     "charts": {"torch", "torchvision", "streamlit"},
     "reports": {"torch", "torchvision", "streamlit"},
     "ui": {"torch", "torchvision"},
     "cli": {"streamlit"},
 }
-LIGHT = ["specs", "cards", "charts", "experiments", "experiments.engine", "studies", "ui"]
+LIGHT = ["specs", "cards", "charts", "experiments", "experiments.engine", "studies", "jobs", "ui"]
 """What the Streamlit process imports: none of it may bring torch along."""
 
 

@@ -9,11 +9,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dqviz.experiments.durations import duration
 from dqviz.studies import Cell, Group, Store, group
 from dqviz.studies.selection import in_levels
 
 from .output import format_table
-from .terminal import ProgressLine, duration
+from .terminal import ProgressLine
 
 if TYPE_CHECKING:
     from dqviz.specs import ExperimentSpec

@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING
 from dqviz.data import data_folder
 from dqviz.experiments import Engine
 from dqviz.experiments.cluster import Tls
+from dqviz.experiments.durations import duration
 from dqviz.studies import Cell, GridError, Progress, Store, StoreError, Sweep, read_grid
 from dqviz.studies.cell import DONE
 from dqviz.studies.cells import resolve_cells, shard
 
 from .estimate import dry_run
 from .sweep_options import MANY
-from .terminal import ProgressLine, duration, message
+from .terminal import ProgressLine, message
 
 if TYPE_CHECKING:
     from dqviz.specs import SweepSpec

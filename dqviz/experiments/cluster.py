@@ -16,6 +16,7 @@ from typing import Any
 
 from dqviz.specs import ExperimentSpec
 
+from .host import INTERACTIVE, JOBS
 from .host_process import HostProcess
 from .worker import TOPIC, Outcome, compute
 
@@ -58,6 +59,7 @@ class Cluster:
         tls: for a scheduler at `tls://...`.
         task: what a worker calls, with the specification and the task's name.
         workers: how many workers of our own serve interactive requests.
+        jobs: how many do long ones.
 
     Raises:
         ExperimentError, OSError: if there is nothing to connect to.
@@ -71,17 +73,20 @@ class Cluster:
         tls: Tls | None = None,
         task: Task = compute,
         workers: int = 1,
+        jobs: int = 1,
     ) -> None:
         from distributed import Client
 
         _silence("distributed", "tornado")
         self._post = post
         self._task = task
-        self._workers = workers
+        self._slots = {INTERACTIVE: workers, JOBS: jobs}
         self._lock = threading.Lock()
         self._running: dict[str, dict[str, Any]] = {}
         self._futures: dict[str, Any] = {}
-        self._host = HostProcess(workers=workers, on_end=self._ended) if scheduler is None else None
+        self._host: HostProcess | None = None
+        if scheduler is None:
+            self._host = HostProcess(workers=workers, jobs=jobs, on_end=self._ended)
         try:
             address = scheduler if self._host is None else self._host.address()
             self._client = Client(
@@ -98,11 +103,14 @@ class Cluster:
         """The number of our own host process, if there is one."""
         return None if self._host is None else self._host.pid
 
-    @property
-    def width(self) -> int:
-        """How many tasks a cluster works on at once; of our own workers, the interactive ones."""
+    def slots(self, lane: str) -> int | None:
+        """How many tasks of a lane to send at once; None for a scheduler that has its own queue."""
+        return None if self._host is None else self._slots[lane]
+
+    def width(self, lane: str) -> int:
+        """How many tasks of a lane are worked on at once."""
         if self._host is not None:
-            return self._workers
+            return self._slots[lane]
         info: dict[str, Any] = self._client.scheduler_info(n_workers=-1)["workers"]
         return max(1, sum(int(worker["nthreads"]) for worker in info.values()))
 

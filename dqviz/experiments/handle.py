@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import threading
+import time
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -25,6 +26,20 @@ class Progress(NamedTuple):
 
 WAITING = Progress(0.0, "waiting")
 
+SHARE_TOLD = 0.03
+"""Of a computation that is less far it is not said how long the rest takes."""
+
+
+def time_left(begun: float, share: float) -> float | None:
+    """About how many seconds something still takes; None while that cannot be said.
+
+    Args:
+        begun: when it began, by the monotonic clock.
+        share: how far it is, 0 to 1.
+    """
+    return (time.monotonic() - begun) * (1 - share) / share if share >= SHARE_TOLD else None
+
+
 Want = tuple[str, str]
 """Who wants a result: (owner, channel)."""
 
@@ -41,9 +56,16 @@ class Job:
     losses: int = 0
     status: str = QUEUED
     progress: Progress = WAITING
+    begun: float | None = None
+    """When a worker began it, by the monotonic clock."""
     result: Result | None = None
     error: ExperimentError | None = None
     over: threading.Event = dataclasses.field(default_factory=threading.Event)
+
+    @property
+    def seconds_left(self) -> float | None:
+        """About how many seconds it still takes; None while that cannot be said."""
+        return None if self.begun is None else time_left(self.begun, self.progress.fraction)
 
     def finish(self, status: str) -> None:
         """Ends the job; nothing changes it afterwards."""
@@ -54,9 +76,16 @@ class Job:
 class Handle:
     """One request's view of a computation that it may share with others."""
 
-    def __init__(self, job: Job, *, release: Callable[[Job], None]) -> None:
+    def __init__(
+        self,
+        job: Job,
+        *,
+        release: Callable[[Job], None],
+        before: Callable[[Job], int] = lambda job: 0,
+    ) -> None:
         self._job = job
         self._release = release
+        self._before = before
         self._cancelled = False
 
     @property
@@ -83,6 +112,16 @@ class Handle:
     def progress(self) -> Progress:
         """How far the computation is."""
         return self._job.progress
+
+    @property
+    def begun(self) -> float | None:
+        """When a worker began it, by the monotonic clock; None if it waits or was there before."""
+        return self._job.begun
+
+    @property
+    def before(self) -> int:
+        """How many waiting computations come before this one."""
+        return self._before(self._job)
 
     @property
     def error(self) -> str | None:

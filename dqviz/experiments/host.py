@@ -1,6 +1,6 @@
-"""The process that holds the workers: `python -m dqviz.experiments.host FOLDER NUMBER`.
+"""The process that holds the workers: `python -m dqviz.experiments.host FOLDER WORKERS JOBS`.
 
-NUMBER is how many workers serve interactive requests; one more, of low priority, does jobs.
+WORKERS is how many serve interactive requests; JOBS more, of low priority, do long ones.
 
 Streamlit replaces `__main__`, and a worker spawned from its process would run the app once more:
 so the workers are children of this small process. It says where its scheduler listens in one line
@@ -65,17 +65,31 @@ def interactive_workers() -> int:
     return min(2, os.cpu_count() or 1)
 
 
+def job_workers() -> int:
+    """How many long computations run at once, where nothing else is asked for."""
+    return min(2, os.cpu_count() or 1)
+
+
+def memory_limits(*, workers: int, jobs: int) -> dict[str, int]:
+    """By lane, the bytes of memory beyond which one of its workers is ended and started anew."""
+    import psutil
+
+    total = psutil.virtual_memory().total
+    counts = {INTERACTIVE: workers, JOBS: jobs}
+    return {lane: int(total * MEMORY_SHARE[lane] / count) for lane, count in counts.items()}
+
+
 def worker_options(lane: str, folder: str, *, workers: int) -> dict[str, Any]:
     """How a worker is started, one of `workers` in its lane.
 
-    The processors are shared out between the workers of a lane. Jobs take half of them, at a lower
-    priority, and import torch when asked.
+    The processors are shared out between the workers of a lane. Jobs have a lower priority, leave
+    half of the processors where one worker does them, and import torch when asked.
     """
     environment = {EAGER: "1"} if lane == INTERACTIVE else {NICENESS: str(JOB_NICENESS)}
     # Threads that spin while they wait for each other are up to ten times slower (measured) where
     # several processes share the processors, as browser, server and workers do here.
     environment["OMP_WAIT_POLICY"] = "PASSIVE"
-    shares = 2 if lane == JOBS else workers
+    shares = max(2, workers) if lane == JOBS else workers
     environment["OMP_NUM_THREADS"] = str(max(1, (os.cpu_count() or 1) // shares))
     return {
         "host": LOOPBACK,
@@ -90,15 +104,15 @@ def worker_options(lane: str, folder: str, *, workers: int) -> dict[str, Any]:
     }
 
 
-def start_cluster(folder: str, *, workers: int) -> Any:
-    """A scheduler in this process, the interactive workers and one for jobs; close() ends them."""
+def start_cluster(folder: str, *, workers: int, jobs: int) -> Any:
+    """A scheduler in this process, and the workers of both lanes; close() ends them."""
     import dask
     from distributed import Nanny, Scheduler, SpecCluster
 
     dask.config.set(CONFIG)  # only now: the import adds its defaults to what is set before
 
     scheduler = {"host": LOOPBACK, "port": 0, "dashboard": False}
-    lanes = {INTERACTIVE: workers, JOBS: 1}
+    lanes = {INTERACTIVE: workers, JOBS: jobs}
     nannies = {
         f"{lane}-{number}": {
             "cls": Nanny,
@@ -133,7 +147,7 @@ def _read_to_the_end(ended: threading.Event) -> None:
     ended.set()
 
 
-def main(folder: str, workers: int) -> NoReturn:
+def main(folder: str, workers: int, jobs: int) -> NoReturn:
     """Starts the workers, says where, and waits until standard input ends.
 
     It also ends when a worker is gone for good, so that the engine starts a new host: the nanny of
@@ -143,7 +157,7 @@ def main(folder: str, workers: int) -> NoReturn:
     if hasattr(signal, "SIGTERM"):
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
-        cluster = start_cluster(folder, workers=workers)
+        cluster = start_cluster(folder, workers=workers, jobs=jobs)
         print(json.dumps({"address": cluster.scheduler_address}), flush=True)
         with contextlib.suppress(KeyboardInterrupt, SystemExit):
             wait_for_the_end(cluster)
@@ -158,4 +172,4 @@ def main(folder: str, workers: int) -> NoReturn:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]))
+    main(sys.argv[1], *map(int, sys.argv[2:]))

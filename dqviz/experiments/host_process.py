@@ -23,18 +23,18 @@ STOP_SECONDS = 5.0
 
 
 class HostProcess:
-    """A running `dqviz.experiments.host` with so many interactive workers.
+    """A running `dqviz.experiments.host` with so many interactive workers, and some for jobs.
 
     `on_end` is called from a thread when it has ended.
     """
 
-    def __init__(self, *, workers: int, on_end: Callable[[], None]) -> None:
+    def __init__(self, *, workers: int, jobs: int, on_end: Callable[[], None]) -> None:
         self.folder = tempfile.mkdtemp(prefix="dqviz-engine-")
         self._on_end = on_end
         self._errors: collections.deque[str] = collections.deque(maxlen=20)
         self._address: str | None = None
         self._told = threading.Event()
-        self._process = self._start(workers)
+        self._process = self._start(workers, jobs)
         self._readers = [
             threading.Thread(target=read, daemon=True, name="dqviz-host")
             for read in (self._read_output, self._read_errors)
@@ -73,12 +73,12 @@ class HostProcess:
             reader.join(STOP_SECONDS)
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def _start(self, workers: int) -> subprocess.Popen[str]:
+    def _start(self, workers: int, jobs: int) -> subprocess.Popen[str]:
         package_home = str(Path(dqviz.__file__).parents[1])
         paths = [package_home, *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
         return subprocess.Popen(
-            [sys.executable, "-m", "dqviz.experiments.host", self.folder, str(workers)],
+            [sys.executable, "-m", "dqviz.experiments.host", self.folder, str(workers), str(jobs)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

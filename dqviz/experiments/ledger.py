@@ -25,7 +25,7 @@ class Ledger:
 
     Args:
         cache_bytes: how much memory the remembered results may take.
-        on_new: called with the key of a job that is to be sent to a worker.
+        on_new: called when there is a job to be sent to a worker.
         on_unwanted: called with a task that may still run and that nobody wants any more.
     """
 
@@ -33,7 +33,7 @@ class Ledger:
         self,
         *,
         cache_bytes: int,
-        on_new: Callable[[str], None],
+        on_new: Callable[[], None],
         on_unwanted: Callable[[str], None],
     ) -> None:
         self._on_new = on_new
@@ -49,13 +49,13 @@ class Ledger:
         """All that are not over."""
         return list(self._jobs.values())
 
-    def sent(self) -> list[Job]:
-        """Those that a worker has, or had when it was lost."""
-        return list(self._tasks.values())
+    def sent(self, lane: str | None = None) -> list[Job]:
+        """Those that a worker has, or had when it was lost; of one lane, or of all."""
+        return [job for job in self._tasks.values() if lane in (None, job.lane)]
 
-    def job(self, key: str) -> Job | None:
-        """The job of a specification's key, unless it is over."""
-        return self._jobs.get(key)
+    def waiting(self, lane: str | None = None) -> list[Job]:
+        """Those that no worker has yet, in the order in which they were asked for."""
+        return [job for job in self._jobs.values() if not job.task and lane in (None, job.lane)]
 
     def job_of(self, task: str) -> Job | None:
         """The job that a task computes, unless it is over or was sent again."""
@@ -65,10 +65,19 @@ class Ledger:
         """Whether the result of that key is still there."""
         return self._results.get(key) is not None
 
+    def remember(self, result: Result) -> None:
+        """Takes a result that was computed before."""
+        self._results.put(result.spec_key, result)
+
     def admit(self, spec: ExperimentSpec, lane: str) -> Job:
-        """The job of a resolved specification: one under way, one that is done, or a new one."""
+        """The job of a resolved specification: one under way, one that is done, or a new one.
+
+        One that waits in another lane goes over into this one.
+        """
         key = spec_key(spec)
         if key in self._jobs:
+            if not self._jobs[key].task:
+                self._jobs[key].lane = lane
             return self._jobs[key]
         job = Job(key=key, spec=spec, lane=lane)
         result = self._results.get(key)
@@ -77,7 +86,7 @@ class Ledger:
             job.finish(DONE)
             return job
         self._jobs[key] = job
-        self._on_new(key)
+        self._on_new()
         return job
 
     def replace(self, want: Want, jobs: Sequence[Job]) -> None:
@@ -97,9 +106,9 @@ class Ledger:
         if self._jobs.get(job.key) is job:
             self._release(job.key, want)
 
-    def release(self, owner: str) -> None:
-        """Lets go of everything that an owner wanted."""
-        for want in [want for want in self._wants if want[0] == owner]:
+    def release(self, owner: str, channel: str | None = None) -> None:
+        """Lets go of everything that an owner wanted, on one channel or on all."""
+        for want in [w for w in self._wants if w[0] == owner and channel in (None, w[1])]:
             for key in self._wants.pop(want):
                 self._release(key, want)
 
@@ -132,17 +141,26 @@ class Ledger:
                 self._wants.pop(want, None)
         job.finish(status)
 
+    def move(self, job: Job, lane: str) -> None:
+        """Stops a job that is at work, to be begun anew in another lane."""
+        self._on_unwanted(job.task)
+        self._put_back(job, "waiting for its turn among the long ones")
+        job.lane = lane
+
     def requeue(self, job: Job) -> None:
         """Makes a lost job ready to be sent again; one that was lost twice at work has failed."""
-        self._tasks.pop(job.task, None)
         job.losses += 2 if job.status == RUNNING else 1
-        job.task, job.status, job.progress = "", QUEUED, Progress(0.0, "waiting, once more")
+        self._put_back(job, "waiting, once more")
         if job.losses > MAX_LOSSES:
             message = (
                 "the computing process ended twice while at this; perhaps memory ran out: "
                 "take fewer images, a smaller batch or a smaller network"
             )
             self.fail(job, ExperimentError(message, kind="worker"))
+
+    def _put_back(self, job: Job, text: str) -> None:
+        self._tasks.pop(job.task, None)
+        job.task, job.status, job.progress, job.begun = "", QUEUED, Progress(0.0, text), None
 
     def _release(self, key: str, want: Want) -> None:
         job = self._jobs.get(key)

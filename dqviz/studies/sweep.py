@@ -27,6 +27,7 @@ from .store import Failure, Store
 
 BEAT_SECONDS = 10.0
 POLL_SECONDS = 0.02
+BACKGROUND_POLL_SECONDS = 0.1
 REPORT_SECONDS = 0.2
 ELSEWHERE_SECONDS = 1.0
 """How often it is asked whether other sweeps have finished what they have claimed."""
@@ -83,6 +84,8 @@ class Sweep:
         cell_seconds: how long a task may take, a cell alone or several that share a gradient; it
             has failed then. None sets no limit.
         report: called with the progress, several times a second.
+        asker: who asks the engine for the cells; None takes a token of this sweep's own.
+        background: whether the cells are long jobs of an engine that also serves pages.
     """
 
     def __init__(
@@ -94,6 +97,8 @@ class Sweep:
         retry_failed: bool = False,
         cell_seconds: float | None = None,
         report: Callable[[Progress], None] | None = None,
+        asker: str | None = None,
+        background: bool = False,
     ) -> None:
         self._cells = list(dict.fromkeys(cells))
         self._store = store
@@ -102,6 +107,10 @@ class Sweep:
         self._limit = cell_seconds
         self._report = report or (lambda progress: None)
         self._owner = Owner.new()
+        self._asker = asker or self._owner.token
+        self._background = background
+        self._poll = BACKGROUND_POLL_SECONDS if background else POLL_SECONDS
+        self._stopped = False
         self._sent: list[_Sent] = []
         self._elsewhere: list[Cell] = []
         self._again: set[str] = set()
@@ -118,20 +127,24 @@ class Sweep:
         begin = time.monotonic()
         waiting = collections.deque(group(self._missing()))
         try:
-            while waiting or self._sent or self._elsewhere:
+            while (waiting or self._sent or self._elsewhere) and not self._stopped:
                 self._fill(waiting)
                 self._collect()
                 waiting.extend(group(self._returned()))
                 self.progress.seconds = time.monotonic() - begin
                 self._tell()
                 self._check_engine()
-                time.sleep(POLL_SECONDS)
+                time.sleep(self._poll)
         finally:
             for sent in self._sent:
                 sent.handle.cancel()
             with contextlib.suppress(StoreError):  # then the claims end with this process
                 self._store.release(self._owner)
         return self.progress
+
+    def stop(self) -> None:
+        """Has `run` end within a moment, from any thread; what is finished is kept."""
+        self._stopped = True
 
     def _missing(self) -> list[Cell]:
         """What is neither done nor has failed for good."""
@@ -151,14 +164,18 @@ class Sweep:
 
     def _fill(self, waiting: collections.deque[Group]) -> None:
         """Sends as much as keeps every worker busy, and one task more."""
-        while waiting and len(self._sent) <= self._engine.width:
+        width = self._engine.width(background=self._background)
+        while waiting and len(self._sent) <= width:
             wanted = waiting.popleft()
             mine = self._store.claim(wanted.cells, self._owner, again=self._again)
             self._elsewhere += [cell for cell in wanted.cells if cell not in mine]
             if mine:
                 ours = Group(tuple(mine))
                 (handle,) = self._engine.submit(
-                    [ours.spec], owner=self._owner.token, channel=mine[0].key
+                    [ours.spec],
+                    owner=self._asker,
+                    channel=f"{self._owner.token} {mine[0].key}",
+                    background=self._background,
                 )
                 self._sent.append(_Sent(handle, ours))
 

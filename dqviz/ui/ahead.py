@@ -13,7 +13,7 @@ import streamlit as st
 from dqviz.experiments import Engine, Handle, Lookup
 from dqviz.experiments.handle import FAILED
 from dqviz.specs import ExperimentSpec
-from dqviz.ui import jobs
+from dqviz.ui import jobs, visitor
 from dqviz.ui.request import at_epsilon
 
 CHANNEL = "ahead"
@@ -21,6 +21,13 @@ SECONDS = 1.0
 """How often it is asked whether the next one can begin."""
 
 _KEY = "_ahead"
+
+
+def _release(visit: visitor.Visit) -> None:
+    jobs.engine().release(visit.user, visit.channel(CHANNEL))
+
+
+visitor.on_leave(_release)
 
 
 class _Ahead:
@@ -72,8 +79,9 @@ def compute(specs: Sequence[ExperimentSpec], epsilons: Sequence[float]) -> None:
         if not left:
             return
         if work.under_way is None or work.under_way.is_over:
+            visit = visitor.visit()
             (work.under_way,) = jobs.engine().submit(
-                left[:1], owner=jobs.owner(), channel=CHANNEL, background=True
+                left[:1], owner=visit.user, channel=visit.channel(CHANNEL), background=True
             )
         total = len(work.lookup.specs)
         st.caption(f"Other epsilons are computed ahead: {total - len(left)} of {total} are there.")

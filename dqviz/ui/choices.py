@@ -16,7 +16,9 @@ from dqviz.ui.settings import BUILT_IN_DATA
 
 PREFERRED = ("streetdigits/resnet20/vanilla", "streetdigits/resnet20/dq")
 MAX_LISTED = 50
-RESERVED = frozenset({"cache", "uploads", "results", "cifar10", "svhn", "streetdigits"})
+RESERVED = frozenset(
+    {"cache", "uploads", "results", "jobs", "kept", "cifar10", "svhn", "streetdigits"}
+)
 
 
 @st.cache_data(ttl=60, max_entries=1, show_spinner=False)

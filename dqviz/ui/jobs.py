@@ -3,20 +3,28 @@
 A page calls `run` with what it needs. What is computed already comes back at once; for the rest a
 progress bar with a cancel button stands on the page until it is there, and the picture drawn before
 stays, greyed. Only while something is being computed does the page ask the engine again and again.
+
+What takes longer than two seconds becomes a job: it goes on when its page is left or closed. Other
+settings of the same view replace it.
 """
 
 from __future__ import annotations
 
 import itertools
-import secrets
 from collections.abc import Sequence
 
 import streamlit as st
 
+from dqviz.data import data_folder
 from dqviz.experiments import Engine
+from dqviz.experiments.durations import duration
 from dqviz.experiments.handle import FAILED
+from dqviz.experiments.kept import KeptResults
+from dqviz.jobs import Book
+from dqviz.jobs.folder import JobFolder
+from dqviz.jobs.titles import title_of
 from dqviz.specs import ExperimentSpec
-from dqviz.ui import errors
+from dqviz.ui import errors, session, visitor
 from dqviz.ui.request import Request
 from dqviz.ui.views import View
 
@@ -30,18 +38,27 @@ SOON_SECONDS = 1.5
 CHANNEL = "page"
 """A visitor sees one page at a time: what the page needs replaces what the page before needed."""
 
+GOES_ON = "This goes on when you leave the page or close it. Other settings here replace it."
+
 _REQUEST = "_request"
 
 
 def make_engine() -> Engine:
     """A new engine, not started yet."""
-    return Engine()
+    return Engine(kept=KeptResults(data_folder() / "kept"))
 
 
 @st.cache_resource(max_entries=1, show_spinner=False)
 def engine() -> Engine:
     """The one engine of this server; the first request starts it."""
     return make_engine()
+
+
+@st.cache_resource(max_entries=1, show_spinner=False, on_release=Book.close)
+def book() -> Book:
+    """The jobs of this server, those that an earlier one has left among them."""
+    data = data_folder()
+    return Book(engine(), JobFolder(data / "jobs"), stores=data / "results")
 
 
 def start_soon() -> bool:
@@ -64,14 +81,11 @@ def start_soon() -> bool:
     return True
 
 
-def _release(owner: str) -> None:
-    engine().release(owner)
+def _release(visit: visitor.Visit) -> None:
+    engine().release(visit.user, visit.channel(CHANNEL))
 
 
-@st.cache_resource(scope="session", on_release=_release, show_spinner=False)
-def owner() -> str:
-    """A random token for this visitor; whatever it asked for is let go when the visitor leaves."""
-    return secrets.token_hex(8)
+visitor.on_leave(_release)
 
 
 def run(specs: Sequence[ExperimentSpec], *, view: str, first: float | None = None) -> View:
@@ -81,7 +95,7 @@ def run(specs: Sequence[ExperimentSpec], *, view: str, first: float | None = Non
     Of a specification with many epsilons, what belongs to the epsilon `first` is computed before
     the rest, so that there is a picture soon.
     """
-    request = _request(tuple(specs), first)
+    request = _request(tuple(specs), first, view)
     request.wait(GRACE_SECONDS)
     _show_state()
     _show_failures(request)
@@ -90,15 +104,27 @@ def run(specs: Sequence[ExperimentSpec], *, view: str, first: float | None = Non
     return _view(request, f"_last_{view}")
 
 
-def _request(specs: tuple[ExperimentSpec, ...], first: float | None) -> Request:
+def _request(specs: tuple[ExperimentSpec, ...], first: float | None, view: str) -> Request:
     """The request of this page: the one under way where nothing has changed."""
-    request: Request | None = st.session_state.get(_REQUEST)
-    if request is None or not request.answers(specs, first):
-        if request is not None:
-            request.lookup.cancel()
-        request = Request(specs, first, engine=engine(), owner=owner(), channel=CHANNEL)
-        st.session_state[_REQUEST] = request
+    before: Request | None = st.session_state.get(_REQUEST)
+    if before is not None and before.answers(specs, first):
+        return before
+    place = (session.page(), view)
+    if before is not None:
+        before.lookup.cancel()
+        if before.job and before.place == place:
+            book().cancel(before.job, visitor.user())
+    visit = visitor.visit()
+    channel = visit.channel(CHANNEL)
+    request = Request(specs, first, engine=engine(), owner=visit.user, channel=channel, place=place)
+    st.session_state[_REQUEST] = request
     return request
+
+
+def _give_up(request: Request) -> None:
+    request.give_up()
+    if request.job:
+        book().cancel(request.job, visitor.user())
 
 
 def _again() -> None:
@@ -148,7 +174,12 @@ def _progress(request: Request) -> tuple[float, str]:
     """How far a request is, 0 to 1, and in words."""
     if not request.is_looking and engine().state == "starting":
         return 0.0, "The engine is starting; this takes a few seconds"
-    return request.progress
+    fraction, text = request.progress
+    if request.before:
+        text += f", {request.before} before it"
+    elif request.seconds_left is not None:
+        text += f", about {duration(request.seconds_left)} left"
+    return fraction, text
 
 
 def _watch(request: Request) -> None:
@@ -159,8 +190,30 @@ def _watch(request: Request) -> None:
     def watch() -> None:
         if request.over != seen or request.can_be_sent or not request.is_busy:
             st.rerun()
+        _make_job(request)
         with st.container(horizontal=True, vertical_alignment="bottom", key="busy"):
             st.progress(*_progress(request))
-            st.button("Cancel", on_click=request.give_up, key="cancel", icon=":material/stop:")
+            if request.job:
+                st.page_link(session.file_of_page("jobs"), label="Jobs", help=GOES_ON)
+            st.button(
+                "Cancel",
+                on_click=_give_up,
+                args=(request,),
+                key="cancel",
+                icon=":material/stop:",
+            )
 
     watch()
+
+
+def _make_job(request: Request) -> None:
+    """Has what takes long go on whatever becomes of its page."""
+    if not request.is_long or request.job is not None:
+        return
+    record = book().add_page(
+        visitor.user(),
+        title=f"{session.page().capitalize()}: {title_of(request.lookup.specs)}",
+        address=(session.page(), session.query()),
+        specs=request.lookup.specs,
+    )
+    request.job = "" if record is None else record.id

@@ -6,7 +6,9 @@ import dataclasses
 import time
 
 from dqviz.experiments import Engine, Handle, Lookup, Progress, Result
-from dqviz.experiments.handle import CANCELLED, DONE
+from dqviz.experiments.costs import LONG_SECONDS
+from dqviz.experiments.handle import CANCELLED, DONE, QUEUED
+from dqviz.jobs.work import seconds_left
 from dqviz.specs import ExperimentSpec
 
 
@@ -22,11 +24,13 @@ class Request:
         engine: what computes it.
         owner: who asks.
         channel: what for; see `Engine.submit`.
+        place: the page and the view on it that the results are for.
 
     Attributes:
         handles: one a specification, in order; none before it is sent.
         given_up: whether the visitor cancelled it.
         drawn: whether something of it has been drawn.
+        job: the id of the job that it has become; empty if there was no room for one more.
     """
 
     def __init__(
@@ -37,12 +41,16 @@ class Request:
         engine: Engine,
         owner: str,
         channel: str,
+        place: tuple[str, str] = ("", ""),
     ) -> None:
         self.specs = specs
         self.first = first
         self.handles: tuple[Handle, ...] = ()
         self.given_up = False
         self.drawn = False
+        self.job: str | None = None
+        self.place = place
+        self._sent_at = 0.0
         self.lookup = Lookup(specs)
         self._engine = engine
         self._owner = owner
@@ -90,6 +98,23 @@ class Request:
         text = f"Computing: {texts[0] if texts else 'done'}"
         return Progress(sum(shares) / max(len(shares), 1), text)
 
+    @property
+    def is_long(self) -> bool:
+        """Whether it takes longer than two seconds, its files apart."""
+        return self._sent and self.is_busy and time.monotonic() - self._sent_at > LONG_SECONDS
+
+    @property
+    def seconds_left(self) -> float | None:
+        """About how many seconds it still takes; None while that cannot be said."""
+        return seconds_left(self.handles)
+
+    @property
+    def before(self) -> int:
+        """How many computations come before the first of its own; 0 once one has begun."""
+        if any(handle.status != QUEUED for handle in self.handles):
+            return 0
+        return min((handle.before for handle in self.handles), default=0)
+
     def wait(self, seconds: float) -> None:
         """Sends it once its files are looked at, and waits until all is over or the time is up."""
         deadline = time.monotonic() + seconds
@@ -120,7 +145,7 @@ class Request:
             handle.cancel()
 
     def _send(self) -> None:
-        self._sent = True
+        self._sent, self._sent_at = True, time.monotonic()
         wanted = self.lookup.specs
         places = [place for place, spec in enumerate(wanted) if self._is_long(spec)]
         previews = [at_epsilon(wanted[place], self.first or 0.0) for place in places]

@@ -14,6 +14,7 @@ DEFAULT_PAGE = "overview"
 
 _UPLOADS = "_uploads"
 _CHOSEN = "_chosen"
+_PAGE = "_page"
 
 
 def uploads() -> dict[str, ModelSpec]:
@@ -60,6 +61,23 @@ def settings() -> Settings:
     )
 
 
+def page() -> str:
+    """The name of the page that is looked at, such as `amplification`."""
+    return file_of_page().stem
+
+
+def file_of_page(name: str | None = None) -> Path:
+    """The file of a page by its name, or of the page that is looked at."""
+    found: Path = st.session_state[_PAGE]
+    return found if name is None else found.with_stem(name)
+
+
+def query() -> tuple[tuple[str, str], ...]:
+    """The names and values in the address bar, which together say what is looked at."""
+    params = st.query_params
+    return tuple((name, value) for name in params for value in params.get_all(name))
+
+
 def begin(page_file: str) -> None:
     """The first line of every page, which passes its `__file__`: has `app.py` run, if it has not.
 
@@ -67,6 +85,7 @@ def begin(page_file: str) -> None:
     file of `pages/` by itself, since nothing has called `st.navigation` yet. Calling it makes
     Streamlit forget that folder for good, and the next run begins with `app.py`.
     """
+    st.session_state[_PAGE] = Path(page_file)
     if "net" not in st.session_state:
         pages = [
             st.Page(page, default=page.stem == DEFAULT_PAGE)

@@ -295,7 +295,7 @@ def test_nothing_listens_beyond_this_machine(engine, ask):
 
 def test_a_running_scheduler_is_used_by_its_address(engine, wanted, ask):
     ask("echo/first").result(PATIENCE)
-    address = engine._cluster._host.address()
+    address = engine._dispatcher.cluster._host.address()
     second = Engine(scheduler=address, task=fake_tasks.task)
     (handle,) = second.submit([wanted("echo/abroad")], owner="me", channel="page")
     assert handle.result(PATIENCE).notes == ("abroad",)
@@ -310,7 +310,7 @@ def test_shutting_down_leaves_nothing_behind(wanted):
     until(lambda: handle.status == "running")
     host = psutil.Process(made.host_pid)
     processes = [host, *host.children(recursive=True)]
-    folder = Path(host.cmdline()[-2])
+    folder = Path(host.cmdline()[-3])
     assert folder.is_dir()
     made.shutdown()
     assert handle.status == "cancelled"

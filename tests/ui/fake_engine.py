@@ -32,6 +32,8 @@ class FakeEngine:
         self.state = self.message = "ready"
         self.starts = 0
         self.has_started = True
+        self.kept = None
+        self.job_workers = 2
         self.asked: list[ExperimentSpec] = []
         self.ahead: list[ExperimentSpec] = []
         self.slow: list[Job] = []
@@ -49,8 +51,16 @@ class FakeEngine:
         """Everything that is not slow counts as known, so that pages ask for it alone."""
         return spec.data.seed != SLOW
 
-    def release(self, owner: str) -> None:
+    def release(self, owner: str, channel: str | None = None) -> None:
         """Nothing to let go."""
+
+    def memory_limit(self) -> int:
+        """As if there were 10 GB."""
+        return 10**10
+
+    def width(self, *, background: bool = False) -> int:
+        """As the real one's on two processors."""
+        return 2
 
     def submit(
         self, specs: list[ExperimentSpec], *, owner: str, channel: str, background: bool = False

@@ -70,11 +70,14 @@ class Book:
         The same request of the same user is the same job.
         """
         with self._lock:
-            for record in self._open():
-                if record.user == user and record.specs == tuple(specs):
+            same = [r for r in self._of(user) if r.specs == tuple(specs)]
+            for record in same:
+                if record.state == OPEN:
                     return record
             if self._room(user):
                 return None
+            for record in same:
+                self.remove(record.id, user)
             record = Record(user=user, title=title, address=address, specs=tuple(specs))
             self._begin(record, PageWork(record, self._engine))
             return record
@@ -109,8 +112,7 @@ class Book:
     def jobs(self, user: str) -> list[View]:
         """The jobs of one user, the latest first."""
         with self._lock:
-            mine = [record for record in self._records.values() if record.user == user]
-            return [self._view(record) for record in sorted(mine, key=lambda r: -r.made)]
+            return [self._view(r) for r in sorted(self._of(user), key=lambda r: -r.made)]
 
     def view(self, id: str) -> View | None:
         """How one job stands; None if there is none."""
@@ -174,6 +176,9 @@ class Book:
     def _open(self) -> list[Record]:
         return [record for record in self._records.values() if record.state == OPEN]
 
+    def _of(self, user: str) -> list[Record]:
+        return [record for record in self._records.values() if record.user == user]
+
     def _room(self, user: str) -> str:
         """Why there is no room for one more job; empty if there is."""
         mine = sum(record.user == user for record in self._open())
@@ -196,7 +201,7 @@ class Book:
         self._records[record.id] = record
         self._work.pop(record.id, None)
         self._folder.save(record)
-        over = [r for r in self._records.values() if r.user == record.user and r.state != OPEN]
+        over = [other for other in self._of(record.user) if other.state != OPEN]
         for old in sorted(over, key=lambda r: -(r.ended or 0.0))[KEPT:]:
             self.remove(old.id, old.user)
 

@@ -10,7 +10,7 @@ from dqviz.experiments.durations import duration
 from dqviz.experiments.handle import CANCELLED, DONE, FAILED, QUEUED, RUNNING
 from dqviz.experiments.kept import KEPT_BYTES
 from dqviz.jobs import JobError, View
-from dqviz.ui import errors, jobs, links, session, visitor
+from dqviz.ui import errors, jobs, links, visitor
 
 WHAT = (
     "What takes longer than two seconds is a job. It goes on when you leave its page or close the "
@@ -88,10 +88,8 @@ def _draw_job(view: View) -> None:
 
 def _buttons(view: View) -> None:
     record, user = view.record, visitor.user()
-    page, query = record.address
-    file = session.file_of_page(page)
-    if file.is_file():
-        st.page_link(file, label="Open", icon=":material/open_in_new:", query_params=query)
+    # In a new tab: there the sidebar takes what the address says, and nothing here is lost.
+    st.link_button("Open", links.address(*record.address), icon=":material/open_in_new:")
     if _is_open(view):
         st.button(
             "Cancel",

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from urllib.parse import quote, urlencode
 
 import streamlit as st
 
@@ -73,6 +74,12 @@ def _show(noted: dict[str, bool]) -> None:
     with st.container(horizontal=True, wrap=False, vertical_alignment="center", key="ignored"):
         st.warning("Ignored from the link: " + "; ".join(unread) + ".", width="stretch")
         st.button("OK", on_click=read, key="ignored_ok")
+
+
+def address(page: str, query: Iterable[tuple[str, str]]) -> str:
+    """A page with names and values after it, relative to any page but the first."""
+    encoded = urlencode(list(query))
+    return f"{quote(page)}?{encoded}" if encoded else quote(page)
 
 
 def plain(text: str) -> str:

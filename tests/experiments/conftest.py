@@ -11,8 +11,10 @@ import pytest
 from PIL import Image
 from safetensors.torch import save_file
 
+from dqviz.experiments import Engine
 from dqviz.models import build
-from dqviz.specs import DataSpec, ModelSpec
+from dqviz.specs import DataSpec, ExperimentSpec, ModelSpec
+from tests.experiments import fake_tasks
 
 ARCH = "wrn_10_1"
 
@@ -72,3 +74,31 @@ def own_data_folder(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DQVIZ_DATA", str(tmp_path_factory.mktemp("data")))
         yield
+
+
+@pytest.fixture(scope="module")
+def engine():
+    made = Engine(task=fake_tasks.task, workers=1)
+    made.start_in_background()
+    yield made
+    made.shutdown()
+
+
+@pytest.fixture
+def wanted(model, data):
+    """A specification by what the worker is to do."""
+
+    def make(what):
+        return ExperimentSpec(kind="playground", model=model, data=data, image=what)
+
+    return make
+
+
+@pytest.fixture
+def ask(engine, wanted):
+    """One request to the engine."""
+
+    def submit(what, *, owner="someone", channel="page"):
+        return engine.submit([wanted(what)], owner=owner, channel=channel)[0]
+
+    return submit

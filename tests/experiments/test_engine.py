@@ -14,46 +14,9 @@ import pytest
 
 from dqviz.experiments import Engine, ExperimentError, cluster
 from dqviz.experiments.host import MEMORY
-from dqviz.specs import DataSpec, ExperimentSpec, ModelSpec
+from dqviz.specs import DataSpec, ModelSpec
 from tests.experiments import fake_tasks
-
-PATIENCE = 120
-
-
-def until(condition):
-    """Waits for a state."""
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        threading.Event().wait(0.005)
-
-
-@pytest.fixture(scope="module")
-def engine():
-    made = Engine(task=fake_tasks.task, workers=1)
-    made.start_in_background()
-    yield made
-    made.shutdown()
-
-
-@pytest.fixture
-def wanted(model, data):
-    """A specification by what the worker is to do."""
-
-    def make(what):
-        return ExperimentSpec(kind="playground", model=model, data=data, image=what)
-
-    return make
-
-
-@pytest.fixture
-def ask(engine, wanted):
-    """One request to the engine."""
-
-    def submit(what, *, owner="someone", channel="page"):
-        return engine.submit([wanted(what)], owner=owner, channel=channel)[0]
-
-    return submit
+from tests.experiments.waiting import PATIENCE, until
 
 
 def worker_cpu(engine):

@@ -116,7 +116,7 @@ def test_the_engine_ends_with_the_process_that_started_it(end, tmp_path):
         env=environment,
     ) as owner:
         host = psutil.Process(int(json.loads(owner.stdout.readline())))
-        folder = Path(host.cmdline()[-2])
+        folder = Path(host.cmdline()[-3])
         processes = [host, *host.children(recursive=True)]
         assert folder.is_dir()
         if end == "killed":

@@ -1,0 +1,93 @@
+"""What is long makes room, waits its turn, and outlives the engine. See `test_engine`."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+
+import psutil
+import pytest
+
+from dqviz.experiments import Engine
+from dqviz.experiments import engine as engine_module
+from dqviz.experiments.host import worker_options
+from dqviz.experiments.kept import KeptResults
+from tests.experiments import fake_tasks
+from tests.experiments.waiting import PATIENCE, until
+
+
+def test_a_long_computation_makes_room_for_somebody_else(engine, wanted, ask):
+    long = ask("busy/long", owner="one")
+    until(lambda: long.status == "running")
+    mine = ask("echo/of the same", owner="one", channel="another page")
+    theirs = ask("echo/of another", owner="two")
+    assert theirs.result(PATIENCE).notes == ("of another",)
+    until(lambda: long.status == "running" and mine.status == "done")
+    assert [job.lane for job in engine._ledger.sent()] == ["jobs"]
+    long.cancel()
+
+
+def test_a_long_computation_does_not_make_room_for_its_own_asker(engine, wanted, ask):
+    long = ask("busy/long alone", owner="one")
+    until(lambda: long.status == "running")
+    mine = ask("echo/behind the long one", owner="one", channel="another page")
+    until(lambda: time.monotonic() - long.begun > 3)
+    assert (long.status, mine.status) == ("running", "queued")
+    assert [job.lane for job in engine._ledger.sent()] == ["interactive"]
+    long.cancel()
+    assert mine.result(PATIENCE).notes == ("behind the long one",)
+
+
+def test_what_is_known_to_be_long_waits_among_the_jobs(engine, wanted, ask):
+    known = dataclasses.replace(wanted("echo/known to be long"), controls=True)
+    engine._costs.learn(known, 60.0)
+    (handle,) = engine.submit([known], owner="me", channel="known")
+    job = next(iter(engine._ledger.jobs()), None)
+    assert job is None or job.lane == "jobs"
+    niceness = psutil.Process(int(handle.result(PATIENCE).table["value"].iloc[0])).nice()
+    quick = ask("echo/quick").result(PATIENCE)
+    assert niceness > psutil.Process(int(quick.table["value"].iloc[0])).nice()
+
+
+def test_how_many_come_first_is_told(engine, wanted, ask):
+    blocker = ask("busy/first", owner="one", channel="blocker")
+    until(lambda: blocker.status == "running")
+    names = [f"echo/before {number}" for number in range(3)]
+    handles = engine.submit([wanted(name) for name in names], owner="one", channel="page")
+    assert [handle.before for handle in (blocker, *handles)] == [0, 0, 1, 2]
+    blocker.cancel()
+    assert handles[-1].result(PATIENCE).notes == ("before 2",)
+    assert handles[-1].before == 0
+
+
+def test_only_one_channel_is_released(engine, ask):
+    page = ask("busy/page", owner="one", channel="page")
+    job = ask("echo/job", owner="one", channel="job")
+    engine.release("one", "page")
+    assert page.status == "cancelled"
+    assert job.result(PATIENCE).notes == ("job",)
+
+
+def test_results_of_long_computations_are_kept_and_found_by_the_next_engine(
+    wanted, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(engine_module, "LONG_SECONDS", -1.0)
+    first = Engine(task=fake_tasks.task, workers=1, kept=KeptResults(tmp_path))
+    result = first.submit([wanted("echo/kept")], owner="me", channel="page")[0].result(PATIENCE)
+    until(lambda: result.spec_key in first.kept)
+    first.shutdown()
+    second = Engine(task=fake_tasks.task, workers=1, kept=KeptResults(tmp_path))
+    assert second.is_known(wanted("echo/kept"))
+    (handle,) = second.submit([wanted("echo/kept")], owner="me", channel="page")
+    assert handle.status == "done"
+    assert handle.result(0).notes == ("kept",)
+    second.shutdown()
+
+
+def test_the_memory_that_it_takes_is_bounded_and_told():
+    made = Engine(workers=2, jobs=1, cache_bytes=10**6)
+    total = psutil.virtual_memory().total
+    assert made.memory_limit() == pytest.approx(0.9 * total + 10**6, rel=1e-6)
+    lanes = ("interactive", "jobs")
+    limits = [worker_options(lane, "", workers=2)["memory_limit"] for lane in lanes]
+    assert limits == [0.3, 0.15]

@@ -106,10 +106,11 @@ def run(specs: Sequence[ExperimentSpec], *, view: str, first: float | None = Non
 
 def _request(specs: tuple[ExperimentSpec, ...], first: float | None, view: str) -> Request:
     """The request of this page: the one under way where nothing has changed."""
+    place = (session.page(), view)
     before: Request | None = st.session_state.get(_REQUEST)
     if before is not None and before.answers(specs, first):
+        before.place = place
         return before
-    place = (session.page(), view)
     if before is not None:
         before.lookup.cancel()
         if before.job and before.place == place:

@@ -9,6 +9,7 @@ from urllib.parse import quote, urlencode
 
 import streamlit as st
 
+from dqviz.ui.session import DEFAULT_PAGE
 from dqviz.ui.settings import Parameter, ignored_values
 
 PAGE_NAMES = frozenset(
@@ -77,9 +78,10 @@ def _show(noted: dict[str, bool]) -> None:
 
 
 def address(page: str, query: Iterable[tuple[str, str]]) -> str:
-    """A page with names and values after it, relative to any page but the first."""
+    """A page with names and values after it, relative to any page."""
     encoded = urlencode(list(query))
-    return f"{quote(page)}?{encoded}" if encoded else quote(page)
+    path = "./" if page == DEFAULT_PAGE else quote(page)
+    return f"{path}?{encoded}" if encoded else path
 
 
 def plain(text: str) -> str:

@@ -44,6 +44,7 @@ def draw(*, expanded: bool) -> None:
             name = left.text_input(
                 "Store that takes the results",
                 "study",
+                key="study_store",
                 help="A file in the folder of results. What it holds already is not computed anew.",
             )
             asked = right.form_submit_button("Start", icon=":material/play_arrow:", width="stretch")

@@ -36,6 +36,7 @@ class FakeEngine:
         self.job_workers = 2
         self.asked: list[ExperimentSpec] = []
         self.ahead: list[ExperimentSpec] = []
+        self.jobs: list[ExperimentSpec] = []
         self.slow: list[Job] = []
         self._jobs: dict[str, Job] = {}
 
@@ -68,7 +69,8 @@ class FakeEngine:
         """One handle a specification."""
         assert owner
         assert channel
-        (self.ahead if background else self.asked).extend(specs)
+        of_job = channel.startswith("job ")
+        (self.jobs if of_job else self.ahead if background else self.asked).extend(specs)
         return [Handle(self._job(spec), release=self._release) for spec in specs]
 
     def finish_slow(self, only: ExperimentSpec | None = None) -> None:

@@ -1,10 +1,10 @@
 """Sweeps killed without warning, at random moments, and what their stores hold afterwards.
 
-    python benchmarks/faults.py [--moments 20] [--seed 0] [--victims sweep,worker,host,scheduler]
+    python benchmarks/faults.py [--moments 20] [--seed 0] [--victims sweep,worker,host,...]
 
-Each trial starts a sweep on the command line, kills its victim (kill -9) at a random moment, starts
-the sweep again if it has ended, and compares the store with that of an undisturbed run: no finished
-cell may be lost or computed twice, and every number must be the same, bit for bit.
+Each trial starts a sweep on the command line, or a study in the app, kills its victim (kill -9) at
+a random moment, starts it again if it has ended, and compares the store with that of an undisturbed
+run: no finished cell may be lost or computed twice, and all numbers must be the same, bit for bit.
 """
 
 from __future__ import annotations
@@ -28,9 +28,10 @@ import psutil
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
+from benchmarks.app_server import AppServer  # noqa: E402
 from dqviz.studies import Store, StoreError  # noqa: E402
 
-VICTIMS = ("sweep", "worker", "host", "scheduler")
+VICTIMS = ("sweep", "worker", "host", "scheduler", "app")
 GRID = """
 kind = "accuracy"
 model = ["streetdigits/resnet20/vanilla", "streetdigits/resnet20/dq"]
@@ -101,6 +102,18 @@ def start(grid: Path, store: Path, *, scheduler: str | None = None) -> subproces
     return subprocess.Popen(command, cwd=ROOT, env=ENVIRONMENT, **QUIET)
 
 
+def begin(
+    victim: str, grid: Path, store: Path, dask: Dask | None
+) -> subprocess.Popen[bytes] | AppServer:
+    """Whatever computes the grid in this trial."""
+    if victim == "app":
+        home = store.parent / store.stem
+        return AppServer(
+            home, grid.read_text(encoding="utf-8"), store=store.name, environment=ENVIRONMENT
+        )
+    return start(grid, store, scheduler=None if dask is None else dask.address)
+
+
 class Dask:
     """A scheduler and a process with two workers, as on a cluster."""
 
@@ -146,9 +159,9 @@ def cluster(victim: str) -> Iterator[Dask | None]:
         dask.stop()
 
 
-def find(victim: str, sweep: subprocess.Popen[bytes], dask: Dask | None) -> int | None:
+def find(victim: str, sweep: subprocess.Popen[bytes] | AppServer, dask: Dask | None) -> int | None:
     """The number of the process to kill; None where it is not there (yet)."""
-    if victim == "sweep":
+    if victim in ("sweep", "app"):
         return sweep.pid
     if dask is not None:
         return dask.scheduler.pid
@@ -164,33 +177,39 @@ def find(victim: str, sweep: subprocess.Popen[bytes], dask: Dask | None) -> int 
     return found[-1] if found else None
 
 
+def result_of(victim: str, store: Path) -> Path:
+    """Where the cells of a trial go: the app keeps stores in its data folder."""
+    return store.parent / store.stem / "results" / store.name if victim == "app" else store
+
+
 def trial(
     victim: str, when: Callable[[float], bool], *, grid: Path, store: Path, expected: Cells
 ) -> Trial:
     """One sweep, killed as soon as `when` says so of its seconds, and gone on with to the end."""
+    result = result_of(victim, store)
+    result.parent.mkdir(parents=True, exist_ok=True)
     with cluster(victim) as dask:
-        address = None if dask is None else dask.address
-        begin = time.monotonic()
-        sweep = start(grid, store, scheduler=address)
-        while sweep.poll() is None and not when(time.monotonic() - begin):
+        begun = time.monotonic()
+        sweep = begin(victim, grid, store, dask)
+        while sweep.poll() is None and not when(time.monotonic() - begun):
             time.sleep(0.01)
-        seconds = time.monotonic() - begin
+        seconds = time.monotonic() - begun
         pid = find(victim, sweep, dask)
         if pid is not None:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, KILL)
-        if victim in ("sweep", "scheduler"):
+        if victim in ("sweep", "scheduler", "app"):
             sweep.wait()
-        before = cells_of(store)
+        before = cells_of(result)
         if dask is not None:
             dask.stop()
     with cluster(victim) as dask:
         sweep.wait()
-        while len(cells_of(store)) < len(expected):
-            again = start(grid, store, scheduler=None if dask is None else dask.address)
+        while len(cells_of(result)) < len(expected):
+            again = begin(victim, grid, store, dask)
             if again.wait() not in (0, 2):
                 raise SystemExit(f"the sweep after the kill of the {victim} did not end well")
-    return compare(victim, seconds, before, cells_of(store), expected)
+    return compare(victim, seconds, before, cells_of(result), expected)
 
 
 def compare(victim: str, seconds: float, before: Cells, cells: Cells, expected: Cells) -> Trial:
@@ -209,10 +228,10 @@ def compare(victim: str, seconds: float, before: Cells, cells: Cells, expected: 
 
 def undisturbed(grid: Path, store: Path) -> tuple[Cells, float]:
     """The cells of a sweep that nothing happens to, and how long it took."""
-    begin = time.monotonic()
+    begun = time.monotonic()
     if start(grid, store).wait():
         raise SystemExit("the undisturbed sweep did not end well")
-    return cells_of(store), time.monotonic() - begin
+    return cells_of(store), time.monotonic() - begun
 
 
 def main() -> int:

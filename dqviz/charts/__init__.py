@@ -10,7 +10,10 @@ Lipschitz: `layer_constants`, `batchnorm_effect`, `gain_against_bound`, `network
 `singular_values`.
 Playground: `image_triplet`, `probabilities`, `noise_maps`.
 Robustness: `accuracy_bars`.
-Studies: `study_curves`, one number of many experiments against one of their settings.
+Studies: `study_curves`, one number of many experiments against one of their settings;
+`study_layer_map` and `study_bits_epsilon`, heat maps of it; `study_parallel`, all settings at once;
+`efficiency_plane`, accuracy against cost. Every point of theirs has an `Address` as its
+`customdata`, but for the lines of `study_parallel`.
 Sentences computed from the same tables are in `dqviz.charts.claims`. `grey_out` marks the rows
 whose clean accuracy has collapsed.
 """
@@ -30,9 +33,13 @@ from dqviz.charts.pictures import image_triplet
 from dqviz.charts.probabilities import probabilities
 from dqviz.charts.quantizer import quantizer_view
 from dqviz.charts.study import study_curves
+from dqviz.charts.study_epsilons import study_bits_epsilon
+from dqviz.charts.study_layers import study_layer_map
+from dqviz.charts.study_rows import Address
 from dqviz.charts.tidy import epsilon_text, epsilons, grey_out
 
 __all__ = [
+    "Address",
     "Chart",
     "ChartError",
     "accuracy_bars",
@@ -56,5 +63,7 @@ __all__ = [
     "quantizer_view",
     "singular_values",
     "sqnr",
+    "study_bits_epsilon",
     "study_curves",
+    "study_layer_map",
 ]

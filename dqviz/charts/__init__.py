@@ -35,6 +35,7 @@ from dqviz.charts.quantizer import quantizer_view
 from dqviz.charts.study import study_curves
 from dqviz.charts.study_epsilons import study_bits_epsilon
 from dqviz.charts.study_layers import study_layer_map
+from dqviz.charts.study_parallel import study_parallel
 from dqviz.charts.study_rows import Address
 from dqviz.charts.tidy import epsilon_text, epsilons, grey_out
 
@@ -66,4 +67,5 @@ __all__ = [
     "study_bits_epsilon",
     "study_curves",
     "study_layer_map",
+    "study_parallel",
 ]

@@ -61,6 +61,7 @@ CHARTS = {
     "study": lambda: charts.study_curves(STUDY, metric="robust_accuracy"),
     "study by layer": lambda: charts.study_layer_map(layer_study(), metric="relative_distance"),
     "study by epsilon": lambda: charts.study_bits_epsilon(STUDY, metric="robust_accuracy"),
+    "study, all settings": lambda: charts.study_parallel(STUDY),
 }
 NO_AXES = ("noise maps", "noise maps, logarithmic", "images", "study, all settings")
 

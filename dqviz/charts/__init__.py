@@ -23,6 +23,7 @@ from dqviz.charts.batchnorm import batchnorm_effect
 from dqviz.charts.bucket_flips import flips
 from dqviz.charts.chart import Chart, ChartError
 from dqviz.charts.distance import distance_animation, distance_by_layer
+from dqviz.charts.efficiency import efficiency_plane
 from dqviz.charts.failure import failure_by_layer, failure_prediction
 from dqviz.charts.heatmap import bits_heatmap
 from dqviz.charts.lines import linear_gain, sqnr
@@ -48,6 +49,7 @@ __all__ = [
     "bits_heatmap",
     "distance_animation",
     "distance_by_layer",
+    "efficiency_plane",
     "epsilon_text",
     "epsilons",
     "failure_by_layer",

@@ -62,6 +62,7 @@ CHARTS = {
     "study by layer": lambda: charts.study_layer_map(layer_study(), metric="relative_distance"),
     "study by epsilon": lambda: charts.study_bits_epsilon(STUDY, metric="robust_accuracy"),
     "study, all settings": lambda: charts.study_parallel(STUDY),
+    "efficiency": lambda: charts.efficiency_plane(STUDY, epsilon=EPSILON),
 }
 NO_AXES = ("noise maps", "noise maps, logarithmic", "images", "study, all settings")
 

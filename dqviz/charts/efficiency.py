@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -13,13 +12,11 @@ import plotly.graph_objects as go
 from dqviz.charts.alt import number
 from dqviz.charts.axes import legend_above, note_annotation, value_axis
 from dqviz.charts.chart import Chart, ChartError
+from dqviz.charts.efficiency_points import COSTS, Placed, cost_rows, decades, placed_points
 from dqviz.charts.formulas import FORMULAS
 from dqviz.charts.pareto import pareto_front
 from dqviz.charts.study_rows import (
     SHARES,
-    Mean,
-    mean_over_seeds,
-    networks_of,
     require_alike,
     study_rows,
     title_of,
@@ -28,37 +25,8 @@ from dqviz.charts.study_rows import (
 from dqviz.charts.style import GREY, TEXT, bits_marker, layout, network_styles
 from dqviz.charts.tidy import as_shown, bits_text, collapse_note, short_networks
 
-COSTS = {
-    "bit_operations": ("Bit operations (10⁹ an image)", 1e-9),
-    "weight_bytes": ("Weights (kilobytes of 1000 bytes)", 1e-3),
-}
-"""What may stand on the horizontal axis, its title, and what its numbers are multiplied by."""
-
-ONE = ["model", "weights", "weight_bits", "act_bits"]
 LABEL_WIDE, LABEL_TALL = 0.08, 0.06
 """How much room a label takes, in shares of the panel."""
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Placed:
-    """A network at some bits: its cost and its accuracy, in the units of the axes."""
-
-    cost: float
-    accuracy: float
-    low: float
-    high: float
-    collapsed: bool
-    mean: Mean
-
-    @property
-    def network(self) -> str:
-        """MODEL/WEIGHTS."""
-        return self.mean.address.network
-
-    @property
-    def bits(self) -> tuple[int, int]:
-        """Of the weights and the activations."""
-        return self.mean.address.weight_bits, self.mean.address.act_bits
 
 
 def efficiency_plane(
@@ -95,7 +63,7 @@ def efficiency_plane(
         study_rows(table, metric, "value", layer="network"), attack=attack, epsilon=epsilon
     )
     require_alike(rows, "accuracies")
-    points, unknown = _points(rows, _costs(table, cost), COSTS[cost][1])
+    points, unknown = placed_points(rows, table, cost)
     if not points:
         raise ChartError(f"none of these networks has a number of {cost!r}")
     judged = [p for p in points if not p.collapsed]
@@ -110,59 +78,12 @@ def efficiency_plane(
         title=f"{title.partition(' (')[0]} against {words.lower()}",
         how_to_read="Each point is a network at its bits, its whisker the 95 % interval; on the "
         "ringed ones, joined by a line, no other is at once as cheap and as accurate (whiskers "
-        "not considered).",
+        "not considered; those of equal cost stand side by side).",
         formula=FORMULAS[cost],
         alt=_alt(points, front, words, title),
-        table=as_shown(pd.concat([rows, _cost_rows(table, rows, cost)])),
+        table=as_shown(pd.concat([rows, cost_rows(table, rows, cost)])),
         note=note,
     )
-
-
-def _costs(table: pd.DataFrame, cost: str) -> dict[tuple[Any, ...], float]:
-    """The cost of each network at its bits."""
-    found: dict[tuple[Any, ...], float] = {}
-    for of, part in table[table["metric"] == cost].groupby(ONE):
-        values = sorted(set(part["value"].dropna()))
-        if len(values) > 1:
-            first = part.iloc[0]
-            bits = bits_text(int(first["weight_bits"]), int(first["act_bits"]))
-            raise ChartError(
-                f"{first['model']}/{first['weights']} {bits} has several numbers of {cost!r}: "
-                f"{', '.join(map(number, values))} (the images' size, or the bits of the first and "
-                "last layer, differ)"
-            )
-        found |= {tuple(of): value for value in values}
-    return found
-
-
-def _points(
-    rows: pd.DataFrame, costs: dict[tuple[Any, ...], float], scale: float
-) -> tuple[list[Placed], list[str]]:
-    """The points, cheapest first, and the names of those whose cost is not known."""
-    short, points, unknown = short_networks(networks_of(rows)), [], []
-    for of, part in rows.groupby(ONE, sort=False):
-        mean = mean_over_seeds(part, "value")
-        if tuple(of) not in costs:
-            bits = bits_text(mean.address.weight_bits, mean.address.act_bits)
-            unknown.append(f"{short[mean.address.network]} {bits}")
-            continue
-        points.append(
-            Placed(
-                cost=scale * costs[tuple(of)],
-                accuracy=100 * mean.value,
-                low=100 * mean.low,
-                high=100 * mean.high,
-                collapsed=bool(part["collapsed"].all()),
-                mean=mean,
-            )
-        )
-    return sorted(points, key=lambda p: p.cost), unknown
-
-
-def _cost_rows(table: pd.DataFrame, rows: pd.DataFrame, cost: str) -> pd.DataFrame:
-    """The cost of each network that is shown, once, without the attack that changes nothing."""
-    found = table[table["metric"] == cost].drop_duplicates(ONE).merge(rows[ONE].drop_duplicates())
-    return found.assign(attack="", epsilon=math.nan, collapsed=False)
 
 
 def _figure(
@@ -180,12 +101,20 @@ def _figure(
         height=height,
         key=f"plane {x} {y}",
         hovermode="closest",
-        xaxis=value_axis(f"{x}, logarithmic", [p.cost for p in points], log=True),
+        xaxis=_cost_axis(points, x),
         yaxis={"title": {"text": y}, "range": [0, min(102, 1.04 * top)], "automargin": True},
         legend=legend_above(note, height),
         annotations=note_annotation(note),
     )
     return go.Figure({"data": [_front(front, points), *traces], "layout": figure})
+
+
+def _cost_axis(points: Sequence[Placed], title: str) -> dict[str, Any]:
+    """Logarithmic, with room for the labels left of their points."""
+    costs, wide = [p.cost for p in points], decades(points)
+    middle = math.sqrt(min(costs) * max(costs))
+    ends = [middle * 10 ** (share * wide) for share in (-0.6, 0.5)]
+    return value_axis(f"{title}, logarithmic", ends, log=True)
 
 
 def _trace(points: Sequence[Placed], short: dict[str, str]) -> dict[str, Any]:
@@ -197,7 +126,7 @@ def _trace(points: Sequence[Placed], short: dict[str, str]) -> dict[str, Any]:
         "type": "scatter",
         "mode": "markers",
         "name": name,
-        "x": [p.cost for p in points],
+        "x": [p.x for p in points],
         "y": [p.accuracy if math.isfinite(p.accuracy) else None for p in points],
         "error_y": {
             "type": "data",
@@ -213,13 +142,13 @@ def _trace(points: Sequence[Placed], short: dict[str, str]) -> dict[str, Any]:
         },
         "customdata": [p.mean.address for p in points],
         "text": [_said(p) for p in points],
-        "hovertemplate": f"%{{text}}: %{{y:.3g}} %, cost %{{x:.3g}}<extra>{name}</extra>",
+        "hovertemplate": f"%{{text}}: %{{y:.3g}} %<extra>{name}</extra>",
     }
 
 
 def _said(point: Placed) -> str:
     seeds = f", {point.mean.runs} seeds" if point.mean.runs > 1 else ""
-    return bits_text(*point.bits) + seeds
+    return f"{bits_text(*point.bits)}{seeds}, cost {number(point.cost)}"
 
 
 def _front(front: Sequence[Placed], points: Sequence[Placed]) -> dict[str, Any]:
@@ -227,7 +156,7 @@ def _front(front: Sequence[Placed], points: Sequence[Placed]) -> dict[str, Any]:
         "type": "scatter",
         "mode": "lines+markers+text",
         "name": "Pareto front",
-        "x": [p.cost for p in front],
+        "x": [p.x for p in front],
         "y": [p.accuracy for p in front],
         "text": _labels(front, points),
         "textposition": "top left",
@@ -241,8 +170,7 @@ def _front(front: Sequence[Placed], points: Sequence[Placed]) -> dict[str, Any]:
 
 def _labels(front: Sequence[Placed], points: Sequence[Placed]) -> list[str]:
     """The bits of each point of the front, unless they would be written over the last ones."""
-    logs = [math.log10(p.cost) for p in points]
-    wide = max(logs) - min(logs) or 1.0
+    wide = decades(points)
     tall = max((p.accuracy for p in points if math.isfinite(p.accuracy)), default=0.0) or 1.0
     labels: list[str] = []
     last = (-math.inf, -math.inf)

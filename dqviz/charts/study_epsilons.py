@@ -61,7 +61,7 @@ def study_bits_epsilon(
     unit, title = unit_of(metric)[1], title_of(metric)
     where = "" if layer == "network" else f" at {layer}"
     what = f"{title.partition(' (')[0]}{where}"
-    note = collapse_note(bool(rows["collapsed"].any()))
+    note = collapse_note(any(any(p.cells.collapsed) for p in panels))
     return Chart(
         figure=panels_figure(
             panels,

@@ -63,7 +63,7 @@ def study_layer_map(
     ]
     unit, title = unit_of(metric)[1], title_of(metric)
     what = title.partition(" (")[0]
-    note = collapse_note(bool(rows["collapsed"].any()))
+    note = collapse_note(any(any(p.cells.collapsed) for p in panels))
     return Chart(
         figure=panels_figure(
             panels, title=title, unit=unit, key=f"layers {metric} {by}", note=note, log=log

@@ -110,6 +110,20 @@ def test_collapsed_rows_are_grey():
     assert "no conclusion rests on it" in chart.note
 
 
+@pytest.mark.parametrize("lost", [[], [0], [0, 1]])
+def test_a_row_is_grey_if_all_its_seeds_have_collapsed_and_then_said_to_be(lost):
+    by_layer, by_epsilon = layer_study([ONE]), accuracy_study([ONE])
+    for table in (by_layer, by_epsilon):
+        table.loc[(table["act_bits"] == 32) & table["seed"].isin(lost), "clean_accuracy"] = 0.1
+    for chart in (
+        study_layer_map(by_layer, metric="relative_distance"),
+        study_bits_epsilon(by_epsilon, metric="robust_accuracy"),
+    ):
+        grey = len(lost) == 2
+        assert len(parts(chart)[0]) == 1 + grey
+        assert ("Greyed" in chart.note) == grey
+
+
 def test_a_layer_by_epsilon():
     rows = layer_study([ONE])
     chart = study_bits_epsilon(rows, metric="relative_distance", layer="logits", statistic="median")

@@ -76,16 +76,10 @@ def panels_figure(
         own = {"xaxis": f"x{suffix}", "yaxis": f"y{suffix}"}
         room = written and sum(map(len, panel.cells.numbers)) <= MOST_WRITTEN
         data += _panel_traces(panel, title, span, unit=unit, log=log, written=room, **own)
-        rows = row_axis("Bit-width (bits)", panel.cells.names, domain=domains[place])
-        rows["range"] = [len(panel.cells.names) - 0.5, -0.5]
-        axes[f"yaxis{suffix}"] = {**rows, "anchor": own["xaxis"]}
-        hidden = {} if place == last or not shared else {"showticklabels": False, "title": None}
-        axes[f"xaxis{suffix}"] = {**panel.axis, **hidden, "anchor": own["yaxis"]}
-    titles = [
-        panel_title(([0.0, 1.0], domain), panel.network)
-        for panel, domain in zip(panels, domains, strict=True)
-    ]
-    above = [{**said, "yshift": TITLE - 8} for said in note_annotation(note)]
+        bare = shared and place < last
+        x, y = _axes(panel, domains[place], bare=bare)
+        axes[f"xaxis{suffix}"] = {**x, "anchor": own["yaxis"]}
+        axes[f"yaxis{suffix}"] = {**y, "anchor": own["xaxis"]}
     top = TITLE + (TITLE if note else 0)
     figure = layout(
         height=round(tall) + top + AXIS + 40,
@@ -93,11 +87,32 @@ def panels_figure(
         hovermode="closest",
         hoverdistance=-1,  # the nearest marker is that of the cell pointed at
         margin={"l": 72, "r": 24, "t": top, "b": AXIS},
-        annotations=[*titles, *above],
+        annotations=_words_above(panels, domains, note),
         showlegend=False,
         **axes,
     )
     return go.Figure({"data": _one_colour_bar(data), "layout": figure})
+
+
+def _axes(
+    panel: Panel, domain: list[float], *, bare: bool
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The axes across and down; a bare one leaves its names to the panel below."""
+    hidden = {"showticklabels": False, "title": None} if bare else {}
+    names = panel.cells.names
+    rows = row_axis("Bit-width (bits)", names, domain=domain, range=[len(names) - 0.5, -0.5])
+    return {**panel.axis, **hidden}, rows
+
+
+def _words_above(
+    panels: Sequence[Panel], domains: Sequence[list[float]], note: str
+) -> list[dict[str, Any]]:
+    """Each panel's network, and the note above the first of them."""
+    titles = [
+        panel_title(([0.0, 1.0], domain), panel.network)
+        for panel, domain in zip(panels, domains, strict=True)
+    ]
+    return [*titles, *[{**said, "yshift": TITLE - 8} for said in note_annotation(note)]]
 
 
 def _panel_traces(

@@ -11,6 +11,7 @@ from dqviz import __version__
 from dqviz.attacks import FGSM, matched_control
 from dqviz.data import DataError, load_data
 from dqviz.experiments import COLUMNS, Cancelled, resolve
+from dqviz.experiments.result import COSTS
 from dqviz.experiments.run import run
 from dqviz.experiments.setting import Setting
 from dqviz.experiments.workbench import Workbench
@@ -219,7 +220,9 @@ def test_accuracy_comes_with_what_the_network_costs(model, data):
     bench = Workbench()
     full = run(spec("accuracy", model, data, attack=attack), bench=bench).table
     table = run(spec("accuracy", model, data, quant=quant, attack=attack), bench=bench).table
-    for name, wanted in dataclasses.asdict(efficiency(network, (3, 32, 32))).items():
+    expected = dataclasses.asdict(efficiency(network, (3, 32, 32)))
+    assert tuple(expected) == COSTS
+    for name, wanted in expected.items():
         for epsilon in attack.epsilons:
             assert value(table, name, layer="network", epsilon=epsilon) == wanted
     one, other = (value(t, "bit_operations", epsilon=1 / 255) for t in (full, table))

@@ -10,7 +10,10 @@ Lipschitz: `layer_constants`, `batchnorm_effect`, `gain_against_bound`, `network
 `singular_values`.
 Playground: `image_triplet`, `probabilities`, `noise_maps`.
 Robustness: `accuracy_bars`.
-Studies: `study_curves`, one number of many experiments against one of their settings.
+Studies: `study_curves`, one number of many experiments against one of their settings;
+`study_layer_map` and `study_bits_epsilon`, heat maps of it; `study_parallel`, all settings at once;
+`efficiency_plane`, accuracy against cost. Every point of theirs has an `Address` as its
+`customdata`, but for the lines of `study_parallel`.
 Sentences computed from the same tables are in `dqviz.charts.claims`. `grey_out` marks the rows
 whose clean accuracy has collapsed.
 """
@@ -20,6 +23,7 @@ from dqviz.charts.batchnorm import batchnorm_effect
 from dqviz.charts.bucket_flips import flips
 from dqviz.charts.chart import Chart, ChartError
 from dqviz.charts.distance import distance_animation, distance_by_layer
+from dqviz.charts.efficiency import efficiency_plane
 from dqviz.charts.failure import failure_by_layer, failure_prediction
 from dqviz.charts.heatmap import bits_heatmap
 from dqviz.charts.lines import linear_gain, sqnr
@@ -30,9 +34,14 @@ from dqviz.charts.pictures import image_triplet
 from dqviz.charts.probabilities import probabilities
 from dqviz.charts.quantizer import quantizer_view
 from dqviz.charts.study import study_curves
+from dqviz.charts.study_epsilons import study_bits_epsilon
+from dqviz.charts.study_layers import study_layer_map
+from dqviz.charts.study_parallel import study_parallel
+from dqviz.charts.study_rows import Address
 from dqviz.charts.tidy import epsilon_text, epsilons, grey_out
 
 __all__ = [
+    "Address",
     "Chart",
     "ChartError",
     "accuracy_bars",
@@ -40,6 +49,7 @@ __all__ = [
     "bits_heatmap",
     "distance_animation",
     "distance_by_layer",
+    "efficiency_plane",
     "epsilon_text",
     "epsilons",
     "failure_by_layer",
@@ -56,5 +66,8 @@ __all__ = [
     "quantizer_view",
     "singular_values",
     "sqnr",
+    "study_bits_epsilon",
     "study_curves",
+    "study_layer_map",
+    "study_parallel",
 ]

@@ -32,5 +32,5 @@ class Chart:
     @property
     def file_name(self) -> str:
         """A name for the downloaded data, from the title: small letters, digits, hyphens."""
-        words = "".join(c if c.isalnum() else " " for c in self.title.lower()).split()
-        return "-".join(words) + ".csv"
+        plain = (c if c.isascii() and c.isalnum() else " " for c in self.title.lower())
+        return "-".join("".join(plain).split()) + ".csv"

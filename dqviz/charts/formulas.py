@@ -40,6 +40,10 @@ FORMULAS = {
     "noise_map": r"\frac{\sqrt{\operatorname{mean}_c (a_\ell(x') - a_\ell(x))_{c,h,w}^2}}"
     r"{\sqrt{\operatorname{mean}_{c,h,w} a_\ell(x)_{c,h,w}^2}}",
     "image": r"x' = x + \delta,\quad \lVert \delta \rVert \le \varepsilon,\quad x' \in [0, 1]",
+    "mean": r"\bar v = \frac{1}{S} \sum_{s=1}^{S} v_s",
+    "bit_operations": r"\text{BOPs} = \sum_\ell \text{MACs}_\ell \cdot b^{w}_\ell \cdot b^{a}_\ell,"
+    r"\quad b^{w}, b^{a} = \text{bits of weights and activations}",
+    "weight_bytes": r"\frac{1}{8} \sum_\ell b^{w}_\ell \cdot |W_\ell|",
     "accuracy": r"\hat p = \frac{k}{n},\quad \frac{\hat p + \frac{z^2}{2n} \pm z "
     r"\sqrt{\frac{\hat p (1 - \hat p)}{n} + \frac{z^2}{4 n^2}}}{1 + \frac{z^2}{n}},\quad z = 1.96",
 }
@@ -55,3 +59,14 @@ TITLES = {
     "failure_auc_amplification": "Area under the ROC curve (0 to 1)",
     "quantizer_gain": "Gain, out / in (ratio)",
 }
+
+NETWORK_TITLES = {
+    "lipschitz": "Lipschitz constant (ratio of L2 lengths)",
+    "margin_over_lipschitz": "Margin over Lipschitz constant (L2, pixel units)",
+    "parameters": "Parameters (number)",
+    "weight_bytes": "Weights (bytes)",
+    "other_bytes": "Biases and BatchNorm (bytes)",
+    "macs": "Multiply-accumulates (number an image)",
+    "bit_operations": "Bit operations (number an image)",
+}
+"""Those of metrics that only whole networks have."""

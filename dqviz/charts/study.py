@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,8 +12,17 @@ import plotly.graph_objects as go
 
 from dqviz.charts.alt import number
 from dqviz.charts.chart import Chart, ChartError
-from dqviz.charts.formulas import FORMULAS, TITLES
-from dqviz.charts.paired import student
+from dqviz.charts.formulas import FORMULAS
+from dqviz.charts.study_rows import (
+    SHARES,
+    Mean,
+    formula_of,
+    mean_over_seeds,
+    spread_widely,
+    study_rows,
+    title_of,
+    unit_of,
+)
 from dqviz.charts.style import GREY, bits_dash, bits_marker, layout, network_styles
 from dqviz.charts.tidy import (
     ATTACK_NAMES,
@@ -22,10 +30,9 @@ from dqviz.charts.tidy import (
     bits_text,
     collapse_note,
     epsilon_text,
-    grey_out,
     short_networks,
 )
-from dqviz.specs import CONTROLS, FULL_PRECISION
+from dqviz.specs import FULL_PRECISION
 
 SETTINGS = {
     "epsilon": "Epsilon (grey levels of 255)",
@@ -41,23 +48,16 @@ TELLING = (
 )
 """What tells curves apart; runs that differ in the seed alone are one curve."""
 
-SHARES = ("clean_accuracy", "robust_accuracy", "robust_accuracy_uint8")
 DASHES = ("solid", "9px,4px", "3px,3px", "10px,3px,2px,3px", "16px,4px", "6px,2px,2px,2px,2px,2px")
 FILLINGS = ("", "-open", "-dot", "-open-dot")
 """What tells apart the curves of one network that differ in more than their bits."""
 
-WIDE_RANGE = 30.0
 
-
-@dataclasses.dataclass(frozen=True)
-class Point:
-    """The mean over the seeds at one setting, and its interval; NaN where there is none."""
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Point(Mean):
+    """The mean over the seeds at one setting."""
 
     x: float
-    value: float
-    low: float
-    high: float
-    runs: int
 
 
 @dataclasses.dataclass(frozen=True)
@@ -98,17 +98,17 @@ def study_curves(
     """
     if against not in SETTINGS:
         raise ChartError(f"against must be one of {', '.join(SETTINGS)}; got {against!r}")
-    rows = _rows(table, metric, layer, statistic)
+    rows = study_rows(table, metric, statistic, layer=layer)
     curves = read_study(rows, against=against, statistic=statistic)
     names = study_names(curves, against=against)
-    share = metric in SHARES
-    log = not share and _is_wide(curves)
+    share, (scale, unit) = metric in SHARES, unit_of(metric)
+    log = not share and spread_widely(p.value for c in curves for p in c.points)
     note = collapse_note(any(curve.collapsed for curve in curves))
-    title = TITLES.get(metric, metric.replace("_", " ").capitalize() + (" (%)" if share else ""))
+    title = title_of(metric)
     where = "" if layer == "network" else f" at {layer}"
     figure = {
         "data": [
-            _trace(curve, name, curves, share=share, against=against)
+            _trace(curve, name, curves, scale=scale, against=against)
             for curve, name in zip(curves, names, strict=True)
         ],
         "layout": layout(
@@ -129,8 +129,8 @@ def study_curves(
         figure=go.Figure(figure),
         title=f"{title.partition(' (')[0]}{where} against {SETTINGS[against].partition(' (')[0]}",
         how_to_read=_how_to_read(curves, against, intervals=intervals),
-        formula=FORMULAS["accuracy"] if share else r"\bar v = \frac{1}{S} \sum_{s=1}^{S} v_s",
-        alt=_alt(title, curves, names, against, share=share),
+        formula=FORMULAS[formula_of(metric)],
+        alt=_alt(title, curves, names, against, scale=scale, unit=unit),
         table=as_shown(rows),
         note=note,
     )
@@ -144,10 +144,11 @@ def read_study(
     curves = []
     for settings, part in rows.groupby(telling, sort=False, dropna=False):
         places = sorted(set(part[against].dropna()))
-        points = [_point(float(x), part[part[against] == x], statistic) for x in places]
+        means = [(x, mean_over_seeds(part[part[against] == x], statistic)) for x in places]
+        points = tuple(Point(x=float(x), **vars(mean)) for x, mean in means)
         if points:
             named = dict(zip(telling, settings, strict=True))
-            curves.append(StudyCurve(named, tuple(points), bool(part["collapsed"].all())))
+            curves.append(StudyCurve(named, points, bool(part["collapsed"].all())))
     return curves
 
 
@@ -166,41 +167,12 @@ def study_names(curves: Sequence[StudyCurve], *, against: str) -> list[str]:
     return names
 
 
-def _rows(table: pd.DataFrame, metric: str, layer: str, statistic: str) -> pd.DataFrame:
-    of_metric = table[(table["metric"] == metric) & ~table["attack"].isin(CONTROLS)]
-    if of_metric.empty:
-        found = ", ".join(sorted(table["metric"].unique())) or "none"
-        raise ChartError(f"there are no numbers of {metric!r}; found {found}")
-    of_layer = of_metric[of_metric["layer"] == layer]
-    if of_layer.empty:
-        found = ", ".join(dict.fromkeys(of_metric["layer"]))
-        raise ChartError(f"{metric} is not measured at {layer!r}; found {found}")
-    rows = of_layer[of_layer["statistic"].isin([statistic, "low", "high"])]
-    if not (rows["statistic"] == statistic).any():
-        found = ", ".join(dict.fromkeys(of_layer["statistic"]))
-        raise ChartError(f"{metric} has no {statistic!r}; found {found}")
-    return grey_out(rows)
-
-
-def _point(x: float, rows: pd.DataFrame, statistic: str) -> Point:
-    """The mean over the seeds, with Student's interval; of one run the interval that it has."""
-    values = [float(v) for v in rows.loc[rows["statistic"] == statistic, "value"]]
-    mean = statistics.fmean(values) if values else math.nan
-    if len(values) > 1:
-        half = student(len(values) - 1) * statistics.stdev(values) / math.sqrt(len(values))
-        return Point(x, mean, mean - half, mean + half, len(values))
-    ends = [rows.loc[rows["statistic"] == end, "value"] for end in ("low", "high")]
-    low, high = (float(end.iloc[0]) if len(end) else math.nan for end in ends)
-    return Point(x, mean, low, high, len(values))
-
-
 def _trace(
-    curve: StudyCurve, name: str, curves: Sequence[StudyCurve], *, share: bool, against: str
+    curve: StudyCurve, name: str, curves: Sequence[StudyCurve], *, scale: float, against: str
 ) -> dict[str, Any]:
     style = network_styles(c.network for c in curves)[curve.network]
     colour = GREY if curve.collapsed else style.colour
     dash, symbol = _dash_and_symbol(curve, curves, style.marker)
-    scale = 100.0 if share else 1.0
     values = [scale * p.value for p in curve.points]
     above = [scale * (p.high - p.value) for p in curve.points]
     below = [scale * (p.value - p.low) for p in curve.points]
@@ -213,6 +185,7 @@ def _trace(
         "error_y": {"type": "data", "array": above, "arrayminus": below, "thickness": 1.2},
         "line": {"color": colour, "width": 2, "dash": dash},
         "marker": {"symbol": symbol, "size": 8, "color": colour},
+        "customdata": [point.address for point in curve.points],
         "hovertemplate": f"%{{y:.3g}} at %{{x}}<extra>{name}</extra>",
     }
 
@@ -220,10 +193,11 @@ def _trace(
 def _dash_and_symbol(
     curve: StudyCurve, curves: Sequence[StudyCurve], marker: str
 ) -> tuple[str, str]:
-    """By bits as everywhere, unless a network's curves differ in something else as well."""
+    """By bits as everywhere, unless two of a network's curves would look alike."""
     own = [other for other in curves if other.network == curve.network]
-    if len({tuple(_bits(other)) for other in own}) == len(own):
-        return bits_dash(*_bits(curve)), bits_marker(marker, *_bits(curve))
+    looks = [(bits_dash(*_bits(c)), bits_marker(marker, *_bits(c))) for c in own]
+    if len(set(looks)) == len(own):
+        return looks[own.index(curve)]
     rank = own.index(curve)
     return DASHES[rank % len(DASHES)], marker + FILLINGS[rank % len(FILLINGS)]
 
@@ -243,12 +217,6 @@ def _place(x: float, against: str) -> float | str:
     if against.endswith("_bits"):
         return f"{x:.0f}"
     return 255 * x if against == "epsilon" else x
-
-
-def _is_wide(curves: Sequence[StudyCurve]) -> bool:
-    """Whether the values are positive and spread so far that only a logarithm shows them."""
-    values = [p.value for c in curves for p in c.points if math.isfinite(p.value)]
-    return bool(values) and min(values) > 0 and max(values) / min(values) > WIDE_RANGE
 
 
 def _words(name: str, value: Any) -> str:
@@ -272,9 +240,9 @@ def _alt(
     names: Sequence[str],
     against: str,
     *,
-    share: bool,
+    scale: float,
+    unit: str,
 ) -> str:
-    scale, unit = (100.0, " %") if share else (1.0, "")
     words = []
     for curve, name in zip(curves, names, strict=True):
         first, last = curve.points[0], curve.points[-1]

@@ -25,6 +25,9 @@ TEXT = "#7b8087"
 GREY = "#85888d"
 """The colour of collapsed rows."""
 
+LINE_SCALE: tuple[tuple[float, str], ...] = ((0.0, "#3084fc"), (0.5, "#92758c"), (1.0, "#d55e00"))
+"""Colours of lines by a number: equally bright, since thin lines need contrast on any page."""
+
 GRID = "rgba(128,132,140,0.28)"
 LINE = "rgba(128,132,140,0.65)"
 CLEAR = "rgba(0,0,0,0)"

@@ -30,6 +30,12 @@ LIPSCHITZ = {
     "deviation": ("orthogonality_deviation", "value"),
 }
 GAINS = {"measured gain": ("measured_gain", "median"), "largest": ("measured_gain", "max")}
+COSTS = {
+    "parameters": "parameters",
+    "weight_bytes": "bytes of weights",
+    "macs": "multiply-accumulates an image",
+    "bit_operations": "bit operations an image",
+}
 Columns = dict[str, tuple[str, str]]
 
 
@@ -101,10 +107,13 @@ def _or_none(value: float, result: Result, statistic: str) -> str:
 
 
 def accuracy_view(result: Result) -> str:
-    """One line an epsilon and accuracy, with its 95 % interval."""
-    table = result.table.pivot_table(
-        index=["epsilon", "metric"], columns="statistic", values="value", sort=False
-    ).reset_index()
+    """What the network costs; one line an epsilon and accuracy, with its 95 % interval."""
+    is_share = result.table["metric"].str.contains("accuracy")
+    table = (
+        result.table[is_share]
+        .pivot_table(index=["epsilon", "metric"], columns="statistic", values="value", sort=False)
+        .reset_index()
+    )
     lines = [
         {
             "attack": result.table["attack"].iloc[0],
@@ -116,7 +125,12 @@ def accuracy_view(result: Result) -> str:
         }
         for row in table.to_dict(orient="records")
     ]
-    return f"{heading(result)}\n\n{format_table(lines, list(lines[0]))}"
+    return f"{heading(result)}\n{_costs(result)}\n\n{format_table(lines, list(lines[0]))}"
+
+
+def _costs(result: Result) -> str:
+    values = {metric: _network_value(result.table, metric) for metric in COSTS}
+    return ", ".join(f"{values[metric]:,.0f} {words}" for metric, words in COSTS.items())
 
 
 def by_layer(rows: pd.DataFrame, columns: Columns) -> str:

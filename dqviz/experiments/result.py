@@ -37,6 +37,9 @@ COLUMNS = (
 """The columns of every table, in order. `epsilon` is in pixel units, 32 bits are full precision,
 `clean_accuracy_full` is that of the same network at full precision on the same images."""
 
+COSTS = ("parameters", "weight_bytes", "other_bytes", "macs", "bit_operations")
+"""The metrics that say what a network costs: `dqviz.measure.Efficiency`."""
+
 SAMPLE_COLUMNS = (
     "model",
     "weights",

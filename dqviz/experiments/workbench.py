@@ -78,6 +78,7 @@ class Workbench:
         self.measured: Memo[Measured] = Memo(max_entries=256)
         self.sqnr_rows: Memo[list[Row]] = Memo(max_entries=64)
         self.norm_rows: Memo[list[Row]] = Memo(max_entries=64)
+        self.cost_rows: Memo[list[Row]] = Memo(max_entries=64)
         self.gain_rows: Memo[list[Row]] = Memo(max_entries=256)
         self.bounds: Memo[NetworkLipschitz] = Memo(max_entries=64)
         self.ratios: Memo[float] = Memo(max_entries=256)

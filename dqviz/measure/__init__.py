@@ -15,6 +15,7 @@ from dqviz.measure.amplification import (
     sample_distances,
 )
 from dqviz.measure.conv_norm import conv_operator_norm
+from dqviz.measure.efficiency import Efficiency, efficiency, efficiency_rows
 from dqviz.measure.errors import MeasureError
 from dqviz.measure.failure import (
     Area,
@@ -34,6 +35,7 @@ from dqviz.measure.rows import Row
 __all__ = [
     "Area",
     "Bounds",
+    "Efficiency",
     "FailurePrediction",
     "MeasureError",
     "NetworkLipschitz",
@@ -46,6 +48,8 @@ __all__ = [
     "area_under_curve",
     "conv_operator_norm",
     "correctness",
+    "efficiency",
+    "efficiency_rows",
     "failure_prediction",
     "feature_maps",
     "freeze_codes",

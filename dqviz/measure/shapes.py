@@ -8,6 +8,7 @@ import torch
 from torch import fx
 
 from dqviz.measure.activations import device_of
+from dqviz.models.normalize import explain_small_images
 
 Shapes = dict[fx.Node, tuple[int, ...]]
 
@@ -16,10 +17,17 @@ def node_shapes(traced: fx.GraphModule, input_shape: tuple[int, int, int]) -> Sh
     """The shape of every tensor in the graph for one image of (C, H, W), batch dimension included.
 
     Values that are no tensors (sizes, tuples) have none.
+
+    Raises:
+        ModelError: if images of that shape are too small for the network's layers.
     """
     recorder = _Recorder(traced)
-    with torch.no_grad():
-        recorder.run(torch.zeros(1, *input_shape, device=device_of(traced)))
+    try:
+        with torch.no_grad():
+            recorder.run(torch.zeros(1, *input_shape, device=device_of(traced)))
+    except RuntimeError as error:
+        explain_small_images(error, input_shape)
+        raise
     return recorder.shapes
 
 

@@ -5,11 +5,9 @@ The one file holds Plotly's own JavaScript; opening it asks nobody for anything.
 
 from __future__ import annotations
 
-import dataclasses
 import html
-import math
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
@@ -17,33 +15,18 @@ import plotly.io
 from plotly.offline import get_plotlyjs
 
 from dqviz import __version__
-from dqviz.charts import Chart, ChartError, study_curves
-from dqviz.charts.study import SETTINGS
+from dqviz.charts import Chart
 from dqviz.charts.style import BACKGROUNDS
-from dqviz.charts.tidy import ATTACK_NAMES
-from dqviz.specs import CONTROLS
-from dqviz.studies.queries import MADE, cell_table, number_table, reading
+from dqviz.studies.queries import cell_table, number_table, reading
 from dqviz.studies.selection import Wanted, select
 
+from .figures import charts_of
 from .tables import asked, made, table_html
 
 Report = Callable[[float, str], None]
 
 ROWS_SHOWN = 2000
 """So many rows of numbers are written out; the store, or an export, holds all of them."""
-
-PREFERRED = (
-    ("robust_accuracy", "network", "value"),
-    ("clean_accuracy", "network", "value"),
-    ("amplification", "logits", "median"),
-    ("relative_distance", "logits", "median"),
-    ("lipschitz", "network", "upper"),
-    ("margin_over_lipschitz", "network", "median"),
-)
-"""The numbers that a report draws, where the store has them: metric, layer, statistic."""
-
-UNATTACKED = ("clean_accuracy", "lipschitz", "margin_over_lipschitz")
-"""Numbers of the clean images, or of the weights alone."""
 
 STYLE = f"""
 :root {{ color-scheme: light dark; }}
@@ -139,42 +122,6 @@ def render(cells: pd.DataFrame, numbers: pd.DataFrame, *, title: str) -> str:
     script = f"<script>{get_plotlyjs()}</script>"
     body = "\n".join(section for section in sections if section)
     return f"<!doctype html><html lang=en><head>{head}{script}</head><body>{body}</body></html>\n"
-
-
-def charts_of(numbers: pd.DataFrame) -> list[Chart]:
-    """One chart for each preferred number and each setting that varies, attack by attack."""
-    attacks = [a for a in dict.fromkeys(numbers["attack"].dropna()) if a not in CONTROLS]
-    varying = [name for name in SETTINGS if numbers[name].nunique() > 1] or ["act_bits"]
-    charts: list[Chart] = []
-    for metric, layer, statistic in PREFERRED:
-        if metric in UNATTACKED:
-            rows = _without_attack(numbers[numbers["metric"] == metric])
-            settings = [name for name in varying if name != "epsilon"] or ["act_bits"]
-            charts += [c for s in settings for c in _drawn(rows, metric, layer, statistic, s, None)]
-            continue
-        for attack in attacks:
-            rows = numbers[numbers["attack"] == attack]
-            for against in varying:
-                charts += _drawn(rows, metric, layer, statistic, against, attack)
-    return charts
-
-
-def _without_attack(rows: pd.DataFrame) -> pd.DataFrame:
-    """Rows that no attack changes, each once."""
-    plain = rows.assign(attack="", epsilon=math.nan)
-    return plain.drop_duplicates([name for name in plain if name != "key" and name not in MADE])
-
-
-def _drawn(
-    rows: pd.DataFrame, metric: str, layer: str, statistic: str, against: str, attack: str | None
-) -> Sequence[Chart]:
-    """The chart, unless the store does not have those numbers."""
-    try:
-        chart = study_curves(rows, metric=metric, against=against, layer=layer, statistic=statistic)
-    except ChartError:
-        return []
-    under = "" if attack is None else f", {ATTACK_NAMES.get(attack, attack)}"
-    return [dataclasses.replace(chart, title=f"{chart.title}{under}")]
 
 
 def _figure(chart: Chart) -> str:

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from dqviz.experiments.result import COLUMNS
+from dqviz.experiments.result import COLUMNS, COSTS
 
 from .cell import ROW_COLUMNS
 from .schema import COORDINATES
@@ -80,10 +80,14 @@ def count_numbers(connection: sqlite3.Connection, selection: Selection) -> int:
 
 
 def measured(connection: sqlite3.Connection) -> list[tuple[str, str, str]]:
-    """What there are numbers of, as (metric, layer, statistic); whole networks first."""
+    """What there are numbers of, as (metric, layer, statistic).
+
+    Whole networks come first, and of these what they cost last.
+    """
     query = "SELECT DISTINCT metric, layer, statistic FROM numbers"
     place = {NETWORK: 0, LOGITS: 1}
-    return sorted(map(tuple, connection.execute(query)), key=lambda n: (place.get(n[1], 2), n))
+    found = map(tuple, connection.execute(query))
+    return sorted(found, key=lambda n: (place.get(n[1], 2), n[0] in COSTS, n))
 
 
 def number_table(

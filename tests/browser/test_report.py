@@ -28,7 +28,7 @@ def test_it_opens_without_a_network(report, chromium, scheme):
     page.on("request", lambda request: asked.append(request.url.partition(":")[0]))
     page.goto(report.as_uri())
     page.wait_for_selector(".js-plotly-plot .main-svg")
-    assert page.locator(".js-plotly-plot").count() == 2
+    assert page.locator(".js-plotly-plot").count() == 3
     plot = "document.querySelector('.js-plotly-plot')"
     before = page.evaluate(f"{plot}.layout.xaxis.range || {plot}._fullLayout.xaxis.range")
     pane = page.locator(".js-plotly-plot .nsewdrag").first

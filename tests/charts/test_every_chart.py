@@ -9,6 +9,7 @@ import plotly.io as pio
 import pytest
 
 from dqviz import charts
+from tests.charts.study_tables import accuracy_study, layer_study
 from tests.charts.tables import (
     DQ,
     EPSILON,
@@ -20,6 +21,7 @@ from tests.charts.tables import (
 
 AMPLIFICATION = amplification_table(controls=True)
 SWEEP = amplification_table(epsilons=[EPSILON, 2 * EPSILON, 4 * EPSILON])
+STUDY = accuracy_study()
 LIPSCHITZ = lipschitz_table()
 RANDOM = np.random.default_rng(0)
 IMAGE = RANDOM.random((3, 8, 8), dtype=np.float32)
@@ -56,8 +58,13 @@ CHARTS = {
     "noise maps": lambda: charts.noise_maps(MAPS),
     "noise maps, logarithmic": lambda: charts.noise_maps(MAPS, log=True),
     "images": lambda: charts.image_triplet(IMAGE, NOISE, IMAGE + NOISE),
+    "study": lambda: charts.study_curves(STUDY, metric="robust_accuracy"),
+    "study by layer": lambda: charts.study_layer_map(layer_study(), metric="relative_distance"),
+    "study by epsilon": lambda: charts.study_bits_epsilon(STUDY, metric="robust_accuracy"),
+    "study, all settings": lambda: charts.study_parallel(STUDY),
+    "efficiency": lambda: charts.efficiency_plane(STUDY, epsilon=EPSILON),
 }
-NO_AXES = ("noise maps", "noise maps, logarithmic", "images")
+NO_AXES = ("noise maps", "noise maps, logarithmic", "images", "study, all settings")
 
 
 @pytest.fixture(scope="module", params=CHARTS, ids=str)

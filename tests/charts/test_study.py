@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import scipy.stats
 
-from dqviz.charts import ChartError, study_curves
+from dqviz.charts import Address, ChartError, study_curves
 from dqviz.charts.study import read_study
 
 BASE = {
@@ -74,6 +74,27 @@ def test_seeds_are_averaged_with_students_interval():
     assert "the mean of up to 3 seeds" in chart.how_to_read
 
 
+def test_two_numbers_of_one_seed_are_one_run():
+    """The kinds `accuracy` and `amplification` both measure robust accuracy."""
+    (curve,) = draw([*accuracies(), *accuracies(shift=0.02)]).figure.data
+    assert list(curve.y) == pytest.approx([71, 61, 41])
+    assert list(curve.error_y.array) == pytest.approx([4, 4, 4])
+
+
+def test_every_point_says_where_its_cells_are():
+    (curve,) = draw(accuracies(seeds=(3,))).figure.data
+    found = [Address(*point) for point in curve.customdata]
+    assert found[1] == Address(
+        *("cifar10/resnet20/vanilla", 8, 4, "fgsm", 2 / 255, 3, "cifar10 test", 64)
+    )
+    (curve,) = draw([*accuracies(seeds=(0, 1))]).figure.data
+    assert Address(*curve.customdata[0]).seed is None
+    rows = [row(0.5, act_bits=bits, attack=None, epsilon=math.nan) for bits in (2, 4)]
+    (curve,) = draw(rows, against="act_bits").figure.data
+    assert [Address(*point).act_bits for point in curve.customdata] == [2, 4]
+    assert list(curve.customdata[0][3:5]) == [None, None]
+
+
 def test_whatever_differs_tells_curves_apart_but_the_seed():
     rows = [
         *accuracies(),
@@ -95,6 +116,12 @@ def test_curves_of_one_network_can_be_told_apart_without_colours():
     assert len({trace.line.color for trace in traces}) == 1
     assert len({trace.line.dash for trace in traces}) == 4
     assert len({trace.marker.symbol for trace in traces}) == 4
+
+
+def test_equal_activation_bits_of_other_weights_look_different():
+    rows = [r for w in (8, 4) for r in accuracies(weight_bits=w, act_bits=4)]
+    one, other = draw(rows).figure.data
+    assert (one.line.dash, one.marker.symbol) != (other.line.dash, other.marker.symbol)
 
 
 def test_bits_run_from_many_to_few():

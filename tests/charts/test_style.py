@@ -57,6 +57,15 @@ def test_lines_stand_out_from_a_band_of_their_own_colour(colour, theme):
     assert style.contrast(colour, mixed) >= 2.4
 
 
+@pytest.mark.parametrize("theme", style.BACKGROUNDS)
+def test_thin_lines_stand_out_all_along_their_scale(theme):
+    for (_, low), (_, high) in itertools.pairwise(style.LINE_SCALE):
+        for share in np.linspace(0, 1, 9):
+            mixed = (1 - share) * np.array(_channels(low)) + share * np.array(_channels(high))
+            colour = "#" + "".join(f"{round(v):02x}" for v in mixed)
+            assert style.contrast(colour, style.BACKGROUNDS[theme]) >= 3.0
+
+
 def _channels(colour):
     return [int(colour[i : i + 2], 16) for i in (1, 3, 5)]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 
 import pandas as pd
 import pytest
@@ -129,6 +130,11 @@ def test_accuracy_prints_intervals_in_percent(command, network, images):
     assert out.count("robust_accuracy ") == 2
     assert "0.25/255" in out
     assert "8 images of parquet:" in out
+    shares = [line.split()[2:] for line in out.splitlines() if line.startswith("pgd")]
+    assert len(shares) == 5  # rounded ones from half a grey level up
+    assert all(name.startswith(("clean_acc", "robust_acc")) for name, *_ in shares)
+    assert all(0 <= float(number) <= 100 for _, *numbers in shares for number in numbers)
+    assert re.search(r"[\d,]{5,} bytes of weights, .* [\d,]{9,} bit operations an image", out)
 
 
 def test_details_of_lipschitz_constants_need_images(command, network, images):

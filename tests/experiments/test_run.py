@@ -11,9 +11,11 @@ from dqviz import __version__
 from dqviz.attacks import FGSM, matched_control
 from dqviz.data import DataError, load_data
 from dqviz.experiments import COLUMNS, Cancelled, resolve
+from dqviz.experiments.result import COSTS
 from dqviz.experiments.run import run
 from dqviz.experiments.setting import Setting
 from dqviz.experiments.workbench import Workbench
+from dqviz.measure import efficiency
 from dqviz.models import ModelError, resolve_model
 from dqviz.quantize import quantize_model
 from dqviz.specs import (
@@ -209,6 +211,22 @@ def test_accuracy_has_intervals_and_rounding_from_half_a_grey_level(model, data)
         rows = table[(table["epsilon"] == epsilon) & (table["metric"] == "robust_accuracy")]
         low, middle, high = (value(rows, "robust_accuracy", s) for s in ("low", "value", "high"))
         assert 0 <= low <= middle <= high <= 1
+
+
+def test_accuracy_comes_with_what_the_network_costs(model, data):
+    attack = AttackSpec(epsilons=(1 / 255, 2 / 255))
+    quant = QuantSpec(weight_bits=4, act_bits=2)
+    network = quantize_model(resolve_model(model), quant, calibration=load_data(data).images)
+    bench = Workbench()
+    full = run(spec("accuracy", model, data, attack=attack), bench=bench).table
+    table = run(spec("accuracy", model, data, quant=quant, attack=attack), bench=bench).table
+    expected = dataclasses.asdict(efficiency(network, (3, 32, 32)))
+    assert tuple(expected) == COSTS
+    for name, wanted in expected.items():
+        for epsilon in attack.epsilons:
+            assert value(table, name, layer="network", epsilon=epsilon) == wanted
+    one, other = (value(t, "bit_operations", epsilon=1 / 255) for t in (full, table))
+    assert one == 1024 * value(full, "macs", epsilon=1 / 255) > 50 * other
 
 
 @pytest.mark.parametrize("elsewhere", [True, False])

@@ -52,7 +52,7 @@ def test_it_says_what_was_asked_what_was_found_and_how(study, tmp_path):
     assert "hash of the weights card:0 36" in said
     assert f"hash of its code {MADE.code} 36" in said
     assert "no &lt;such&gt; layer" in said
-    assert text.count("plotly-graph-div") == 2
+    assert text.count("plotly-graph-div") == 3  # two of curves, one of bits by epsilon
     assert "Robust accuracy against Epsilon, FGSM" in said
     assert "the mean of up to 2 seeds" in said
 

@@ -15,6 +15,7 @@ from dqviz.studies.queries import (
     LISTED,
     cell_table,
     count_numbers,
+    measured,
     number_table,
     reading,
 )
@@ -170,3 +171,17 @@ def test_progress_is_told(path, monkeypatch):
     assert told == sorted(told)
     assert len(told) == 4
     assert 0 < told[0] < told[-1] <= 1
+
+
+def test_what_networks_cost_is_named_after_what_they_do(tmp_path):
+    metrics = ("bit_operations", "robust_accuracy", "clean_accuracy", "amplification")
+    rows = [("fgsm", 0.1, "network", -1, metric, "value", 1.0) for metric in metrics]
+    rows.append(("fgsm", 0.1, "logits", 9, "amplification", "median", 1.0))
+    finding = dataclasses.replace(numbers(DONE[0]), numbers=tuple(rows))
+    with Store(tmp_path / "s.sqlite", write=True) as store:
+        owner = Owner.new()
+        store.claim([DONE[0]], owner)
+        store.finish([(DONE[0], finding)], owner, MADE)
+    with reading(tmp_path / "s.sqlite") as connection:
+        offered = [metric for metric, *_ in measured(connection)]
+    assert offered == [*sorted(metrics[1:]), "bit_operations", "amplification"]

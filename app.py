@@ -4,7 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from dqviz.ui import controls, errors, links, sidebar, visitor
+from dqviz.ui import controls, errors, jobs, links, sidebar, visitor
 
 HERE = Path(__file__).parent
 PAGES = HERE / "pages"
@@ -28,6 +28,7 @@ page = st.navigation(
     position="top",
 )
 visitor.remember()
+jobs.book()  # what an earlier server has left goes on, whichever page is asked for first
 with links.ignored_shown(), errors.shown():
     sliders = sidebar.draw()
     with errors.shown():

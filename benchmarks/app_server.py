@@ -72,8 +72,8 @@ class AppServer:
         deadline = time.monotonic() + START_SECONDS
         while True:
             try:
-                urllib.request.urlopen(f"http://127.0.0.1:{self._port}/_stcore/health").close()
-                break
+                with urllib.request.urlopen(f"http://127.0.0.1:{self._port}/_stcore/health"):
+                    break
             except OSError:
                 if time.monotonic() > deadline:
                     raise
@@ -97,3 +97,5 @@ class AppServer:
             if ForwardMsg.FromString(answer).WhichOneof("type") == "script_finished":
                 break
         connection.close()
+        while await connection.read_message() is not None:
+            pass  # until the server has closed its end too

@@ -32,6 +32,20 @@ PAGE_NAMES = frozenset(
         "against",
         "networks",
         "attacks",
+        "only_eps",
+        "only_wbits",
+        "only_abits",
+        "only_data",
+        "only_n",
+        "only_seed",
+        "only_crafted",
+        "study_view",
+        "numbers",
+        "bits",
+        "cost",
+        "share",
+        "under",
+        "at",
     )
 ) | {"embed", "embed_options"}
 """Names in the address bar that single pages read and check."""

@@ -32,6 +32,8 @@ MARGIN = {"l": 92, "r": 24, "t": 40, "b": 98}
 MOST_CLAIMS = 8
 Maker = Callable[..., list[Claim]]
 """From rows to sentences."""
+Drawing = Callable[[pd.DataFrame], Chart]
+"""From rows to a picture."""
 KINDS = {
     "supports": "check",
     "contradicts": "close",
@@ -70,23 +72,43 @@ def chart(
     _put(key, drawn, stale=view.stale)
 
 
-def of_store(key: str, content: Sequence[Hashable], draw: Callable[[], Chart]) -> None:
+def of_store(
+    key: str, content: Sequence[Hashable], draw: Callable[[], Chart]
+) -> Sequence[Any] | None:
     """Draws a chart of numbers that are there already; equal content is drawn once.
 
-    Raises:
-        ChartError: if it cannot be drawn.
+    Returns:
+        What the point says of its cell that is selected, if one is (its `customdata`).
     """
-    _put(key, _drawn(key, tuple(content), draw), stale=False)
+    try:
+        drawn = _drawn(key, tuple(content), draw)
+    except ChartError as error:
+        st.info(f"Nothing to draw here: {links.plain(str(error))}.", icon=":material/info:")
+        return None
+    return _put(key, drawn, stale=False, select=True)
 
 
-def _put(key: str, drawn: Chart, *, stale: bool) -> None:
+def _put(key: str, drawn: Chart, *, stale: bool, select: bool = False) -> Sequence[Any] | None:
+    points: list[dict[str, Any]] = []
     with st.container(key=f"chart_{key}", gap="xsmall"):
         if stale:
             st.html(_STALE_STYLE.format(key=key))
         st.subheader(drawn.title, anchor=False)
-        st.plotly_chart(drawn.figure, key=f"figure_{key}", alt=drawn.alt, config=_config(drawn))
+        setting: dict[str, Any] = {
+            "key": f"figure_{key}",
+            "alt": drawn.alt,
+            "config": _config(drawn),
+        }
+        if select:
+            mode: dict[str, Any] = {"on_select": "rerun", "selection_mode": "points"}
+            event: Any = st.plotly_chart(drawn.figure, **mode, **setting)
+            points = event["selection"]["points"]
+        else:
+            st.plotly_chart(drawn.figure, **setting)
         st.caption(" ".join(part for part in (drawn.how_to_read, drawn.note) if part))
         _more(key, drawn)
+    told = [point["customdata"] for point in points if point.get("customdata")]
+    return told[0] if told else None
 
 
 def charts(

@@ -6,16 +6,23 @@ never takes a path.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import streamlit as st
 
+from dqviz.charts import Address
 from dqviz.data import data_folder
-from dqviz.specs import CONTROLS
+from dqviz.specs import CONTROLS, ExperimentSpec
+from dqviz.specs.keys import from_json
+from dqviz.studies import Cell
 from dqviz.studies.queries import cell_table, measured, number_table, reading
 from dqviz.studies.selection import select
+from dqviz.studies.sweep import name as title_of_cell
+from dqviz.ui.settings import epsilon_text
 
 SUFFIXES = (".sqlite", ".db")
 SHOWN_STATISTICS = ("value", "median", "upper", "lower")
@@ -73,21 +80,34 @@ def offered(name: str, stamp: Stamp) -> tuple[tuple[Number, ...], pd.DataFrame]:
 
 
 @st.cache_data(max_entries=16, show_spinner="Reading the store")
-def rows(name: str, stamp: Stamp, number: Number) -> pd.DataFrame:
-    """The rows of one number, with the ends of its intervals.
+def rows(name: str, stamp: Stamp, metrics: tuple[str, ...], layer: str | None) -> pd.DataFrame:
+    """The rows of some metrics, with the ends of their intervals; of one layer, or of all (None).
 
     Raises:
         StoreError: if the store cannot be read.
     """
-    metric, layer, _ = number
+    wanted: dict[str, list[str]] = {"metric": list(metrics)}
+    if layer is not None:
+        wanted["layer"] = [layer]
     with reading(folder() / name) as connection:
-        wanted = select(connection, {"metric": [metric], "layer": [layer]})
-        return number_table(connection, wanted)
+        return number_table(connection, select(connection, wanted))
 
 
-def networks(rows: pd.DataFrame) -> tuple[str, ...]:
-    """The networks in a table, MODEL/WEIGHTS."""
-    return tuple(dict.fromkeys(rows["model"] + "/" + rows["weights"]))
+def filterable(rows: pd.DataFrame) -> pd.DataFrame:
+    """What the rows are filtered by, as texts; missing where a row has no such setting."""
+    plain = ("weight_bits", "act_bits", "data", "n_samples", "seed", "crafted_on")
+    columns = {
+        "networks": rows["model"] + "/" + rows["weights"],
+        "attacks": rows["attack"].where(~rows["attack"].isin(CONTROLS)),
+        "epsilons": _in_words((255 * rows["epsilon"]).round(6), epsilon_text),
+        **{key: _in_words(rows[key], str) for key in plain},
+    }
+    return pd.DataFrame(columns, index=rows.index)
+
+
+def _in_words(values: pd.Series[Any], words: Callable[[Any], str]) -> pd.Series[Any]:
+    """Each different value in words; missing stays missing."""
+    return values.map({value: words(value) for value in values.dropna().unique()})
 
 
 def attacks(rows: pd.DataFrame) -> tuple[str, ...]:
@@ -95,10 +115,34 @@ def attacks(rows: pd.DataFrame) -> tuple[str, ...]:
     return tuple(a for a in dict.fromkeys(rows["attack"].dropna()) if a not in CONTROLS)
 
 
-def chosen(rows: pd.DataFrame, networks: Sequence[str], attacks: Sequence[str]) -> pd.DataFrame:
-    """The rows of these networks, under these attacks or none."""
-    of = (rows["model"] + "/" + rows["weights"]).isin(networks)
-    return rows[of & (rows["attack"].isin(attacks) | rows["attack"].isna())]
+@st.cache_data(max_entries=32, show_spinner=False)
+def cell_at(name: str, stamp: Stamp, address: Address) -> tuple[ExperimentSpec, str] | None:
+    """The first cell at a point of a chart, and what it is in words; None if there is none.
+
+    Raises:
+        StoreError: if the store cannot be read.
+    """
+    model, _, weights = address.network.rpartition("/")
+    wanted = {
+        "model": model,
+        "weights": weights,
+        "weight_bits": address.weight_bits,
+        "act_bits": address.act_bits,
+        "attack": address.attack,
+        "epsilon": address.epsilon,
+        "seed": address.seed,
+        "n_samples": address.n_samples,
+    }
+    given = {column: value for column, value in wanted.items() if value is not None}
+    where = " AND ".join(f"{column} = ?" for column in given)
+    query = f"SELECT spec FROM cells WHERE state = 'done' AND {where} ORDER BY id LIMIT 1"
+    with reading(folder() / name) as connection:
+        found = connection.execute(query, tuple(given.values())).fetchone()
+    if found is None:
+        return None
+    spec = from_json(json.loads(found["spec"]))
+    assert isinstance(spec, ExperimentSpec)
+    return spec, title_of_cell([Cell.of(spec)])
 
 
 @st.cache_data(max_entries=2, show_spinner="Writing the report")

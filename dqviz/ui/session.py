@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import streamlit as st
 
 from dqviz.specs import ModelSpec
-from dqviz.ui.settings import Settings
+from dqviz.ui.settings import (
+    EPSILONS,
+    MAX_LEVEL,
+    MAX_SAMPLES,
+    SAMPLES,
+    Settings,
+    with_linked,
+)
 
 DEFAULT_PAGE = "overview"
 """The page without a name in the address bar, as `app.py` has it."""
@@ -15,6 +23,7 @@ DEFAULT_PAGE = "overview"
 _UPLOADS = "_uploads"
 _CHOSEN = "_chosen"
 _PAGE = "_page"
+_LINKED = "_linked"
 
 
 def uploads() -> dict[str, ModelSpec]:
@@ -41,6 +50,24 @@ def networks() -> tuple[str, ...]:
     return tuple(st.session_state["net"])
 
 
+def samples() -> tuple[int, ...]:
+    """The numbers of images to choose from: a link may have asked for one more."""
+    return _linked("n", SAMPLES, int, MAX_SAMPLES)
+
+
+def levels() -> tuple[float, ...]:
+    """The epsilons to choose from, in grey levels: a link may have asked for one more."""
+    return _linked("eps", EPSILONS, float, MAX_LEVEL)
+
+
+def _linked(name: str, options: tuple[Any, ...], kind: type, most: float) -> tuple[Any, ...]:
+    """What the link that began this session has added to a slider's options."""
+    kept: dict[str, tuple[Any, ...]] = st.session_state.setdefault(_LINKED, {})
+    if name not in kept:
+        kept[name] = with_linked(options, st.query_params.get(name, ""), kind, most)
+    return kept[name]
+
+
 def settings() -> Settings:
     """What the sidebar says at this moment, read from its widgets' state."""
     state = st.session_state
@@ -57,6 +84,7 @@ def settings() -> Settings:
         ranges=state["ranges"],
         estimator=state["ste"],
         crafted=state["crafted"],
+        levels=levels(),
         uploads=tuple(uploads().items()),
     )
 

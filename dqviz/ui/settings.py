@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from dqviz.specs import ATTACKS, ESTIMATORS, FULL_PRECISION, RANGES, ModelSpec
 
@@ -35,7 +36,11 @@ BUILT_IN_DATA = ("streetdigits", "cifar10", "svhn")
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """Every choice of the sidebar. `epsilon` is in pixel units; `uploads` are this visitor's."""
+    """Every choice of the sidebar.
+
+    `epsilon` is in pixel units, `levels` those of its slider in grey levels; `uploads` are this
+    visitor's.
+    """
 
     networks: tuple[str, ...]
     data: str = "streetdigits"
@@ -49,6 +54,7 @@ class Settings:
     ranges: str = "percentile"
     estimator: str = "clipped"
     crafted: str = CRAFTED[0]
+    levels: tuple[float, ...] = EPSILONS
     uploads: tuple[tuple[str, ModelSpec], ...] = ()
 
     def model(self, name: str) -> ModelSpec:
@@ -58,8 +64,24 @@ class Settings:
     @property
     def epsilons(self) -> tuple[float, ...]:
         """The epsilons computed together, in pixel units: for FGSM all, since it costs little."""
-        levels = tuple(level / 255 for level in EPSILONS)
+        levels = tuple(level / 255 for level in self.levels)
         return levels if self.attack == "fgsm" else (self.epsilon,)
+
+
+MAX_SAMPLES, MAX_LEVEL = 5000, 255.0
+"""The largest number of images, and the largest epsilon in grey levels, that a link may ask for."""
+
+
+def with_linked(options: tuple[Any, ...], text: str, kind: type, most: float) -> tuple[Any, ...]:
+    """A slider's options, and the value that a link asks for among them if it can be had.
+
+    `text` is what the address bar says: a number, which may be followed by `/255`.
+    """
+    number = text.removesuffix("/255")
+    if not re.fullmatch(r"\d{1,6}(\.\d{1,6})?", number) or (kind is int and "." in number):
+        return options
+    value = kind(number)
+    return tuple(sorted({*options, value})) if 0 < value <= most else options
 
 
 def epsilon_text(levels: float) -> str:
@@ -104,16 +126,22 @@ def whole(label: str, low: int, high: int) -> Parameter:
     return Parameter(label=label, allows=allows, hint=f"{low} to {high}")
 
 
-def sidebar_parameters(networks: tuple[str, ...], data: tuple[str, ...]) -> dict[str, Parameter]:
-    """The sidebar's names in the address bar, given the networks and data sets to choose from."""
+def sidebar_parameters(
+    networks: tuple[str, ...],
+    data: tuple[str, ...],
+    *,
+    samples: tuple[int, ...] = SAMPLES,
+    levels: tuple[float, ...] = EPSILONS,
+) -> dict[str, Parameter]:
+    """The sidebar's names in the address bar, given what there is to choose from."""
     return {
         "net": choice("networks", networks, most=MAX_NETWORKS),
         "data": choice("data", data),
-        "n": choice("images", tuple(map(str, SAMPLES))),
+        "n": choice("images", tuple(map(str, samples))),
         "wbits": choice("weight bits", tuple(map(str, WEIGHT_BITS))),
         "abits": choice("activation bits", tuple(map(str, ACT_BITS))),
         "attack": choice("attack", tuple(ATTACK_NAMES[name] for name in ATTACKS)),
-        "eps": choice("epsilon", tuple(map(epsilon_text, EPSILONS))),
+        "eps": choice("epsilon", tuple(map(epsilon_text, levels))),
         "seed": whole("seed", 0, MAX_SEED),
         "steps": choice("steps", tuple(map(str, STEPS))),
         "ranges": choice("ranges", RANGES),

@@ -15,10 +15,8 @@ from dqviz.ui.settings import (
     ACT_BITS,
     ATTACK_NAMES,
     CRAFTED,
-    EPSILONS,
     MAX_NETWORKS,
     MAX_SEED,
-    SAMPLES,
     STEPS,
     WEIGHT_BITS,
     epsilon_text,
@@ -57,7 +55,10 @@ def draw() -> Callable[[], None]:
     """
     names = (*choices.networks(), *session.uploads())
     data = choices.data_sets()
-    links.check(sidebar_parameters(names, data), others=links.PAGE_NAMES)
+    links.check(
+        sidebar_parameters(names, data, samples=session.samples(), levels=session.levels()),
+        others=links.PAGE_NAMES,
+    )
     session.take_chosen(MAX_NETWORKS)
     with st.sidebar:
         st.html(_STYLE)
@@ -87,7 +88,7 @@ def _bound(key: str) -> dict[str, Any]:
 def _sliders(place: DeltaGenerator) -> None:
     """The choices that are moved again and again."""
     with place:
-        st.select_slider("Images", SAMPLES, value=64, help=_IMAGES_HELP, **_bound("n"))
+        st.select_slider("Images", session.samples(), value=64, help=_IMAGES_HELP, **_bound("n"))
         for label, options, value, key in (
             ("Weight bits", WEIGHT_BITS, 8, "wbits"),
             ("Activation bits", ACT_BITS, 4, "abits"),
@@ -96,7 +97,7 @@ def _sliders(place: DeltaGenerator) -> None:
         st.selectbox("Attack", ATTACKS, format_func=ATTACK_NAMES.__getitem__, **_bound("attack"))
         st.select_slider(
             "Epsilon",
-            EPSILONS,
+            session.levels(),
             value=1.0,
             format_func=epsilon_text,
             help="No pixel changes by more than this; one grey level is 1/255.",

@@ -185,7 +185,9 @@ def _some(rows: pd.DataFrame, columns: pd.DataFrame, key: str) -> pd.DataFrame:
     label, name = FILTERS[key]
     options = tuple(dict.fromkeys(columns[key].dropna()))
     links.check({name: choice(label.lower(), options, most=len(options))})
-    chosen = st.multiselect(label, options, options, key=name, bind="query-params")
+    chosen = st.multiselect(label, options, placeholder="All", key=name, bind="query-params")
+    if not chosen:  # so that what is finished meanwhile is shown too
+        return rows
     kept = columns.loc[rows.index, key]
     found: pd.DataFrame = rows[kept.isin(chosen) | kept.isna()]
     return found
@@ -218,7 +220,7 @@ def _picture(
 ) -> None:
     """The chart, and below it the links of the point that is selected."""
     if rows.empty:
-        st.info("Choose at least one network and one attack.", icon=":material/arrow_upward:")
+        st.info("No number has all that is chosen above.", icon=":material/arrow_upward:")
         return
     chosen = int(pd.util.hash_array(rows.index.to_numpy()).sum())  # which rows, in one number
     shown = (name, state, len(rows), chosen, *content)

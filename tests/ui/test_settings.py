@@ -11,11 +11,14 @@ from dqviz.ui.settings import (
     ACT_BITS,
     CRAFTED,
     EPSILONS,
+    MAX_LEVEL,
+    MAX_SAMPLES,
     WEIGHT_BITS,
     Settings,
     epsilon_text,
     ignored_values,
     sidebar_parameters,
+    with_linked,
 )
 
 NETS = ("streetdigits/resnet20/vanilla", "streetdigits/resnet20/dq")
@@ -146,3 +149,30 @@ def test_data_lies_in_the_data_folder(monkeypatch, tmp_path):
     for outside in ("parquet:../x", "folder:/etc", "file:x"):
         with pytest.raises(ValueError, match="data must lie in"):
             choices.resolve_data(outside)
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "added"),
+    [
+        ("100", int, (100,)),
+        ("5000", int, (5000,)),
+        ("5001", int, ()),
+        ("0", int, ()),
+        ("1.5", int, ()),
+        ("-3", int, ()),
+        ("", int, ()),
+        ("many", int, ()),
+        ("9" * 400, int, ()),
+        ("0.3/255", float, (0.3,)),
+        ("16/255", float, (16.0,)),
+        ("300/255", float, ()),
+        ("nan", float, ()),
+        ("1e9", float, ()),
+        ("1/0", float, ()),
+    ],
+)
+def test_a_link_adds_what_can_be_had_to_a_slider(text, kind, added):
+    options, most = ((16, 32), MAX_SAMPLES) if kind is int else ((0.5, 1.0), MAX_LEVEL)
+    found = with_linked(options, text, kind, most)
+    assert found == tuple(sorted({*options, *added}))
+    assert all(isinstance(value, kind) for value in found)

@@ -41,7 +41,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--cell-timeout",
         metavar="SECONDS",
         type=positive,
-        help="how long a cell may take, or the cells that share one gradient",
+        help="how long a cell may take, or the cells that are computed together",
     )
     parser.add_argument(
         "--dry-run", action="store_true", help="only list the cells and estimate the time"

@@ -34,11 +34,22 @@ class Memo(Generic[T]):
     def get(self, key: Hashable, make: Callable[[], T]) -> T:
         """The value of that key, made now unless it is there. What `make` raises is not kept."""
         if key not in self._values:
-            self._values[key] = make()
+            return self.put(key, make())
         self._values.move_to_end(key)
-        value = self._values[key]
+        return self._values[key]
+
+    def put(self, key: Hashable, value: T) -> T:
+        """Keeps a value that was made elsewhere, and returns it."""
+        self._values[key] = value
+        self._values.move_to_end(key)
         self._let_go()
         return value
+
+    def peek(self, key: Hashable) -> T | None:
+        """The value of that key if it is there, which counts as a use."""
+        if key in self._values:
+            self._values.move_to_end(key)
+        return self._values.get(key)
 
     def __contains__(self, key: Hashable) -> bool:
         return key in self._values

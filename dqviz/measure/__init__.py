@@ -11,6 +11,7 @@ from dqviz.measure.accuracy import (
 from dqviz.measure.amplification import (
     amplification,
     measure_profile,
+    measure_profiles,
     profile_rows,
     sample_distances,
 )
@@ -56,6 +57,7 @@ __all__ = [
     "layer_norms",
     "margin",
     "measure_profile",
+    "measure_profiles",
     "measured_gain",
     "network_lipschitz",
     "paired_difference",

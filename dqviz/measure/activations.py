@@ -36,6 +36,28 @@ class LayerView:
     outputs: torch.Tensor
     quantizer: AffineQuantizer | None
 
+    def halves(self) -> tuple[LayerView, LayerView]:
+        """The first and the second half of the samples, each (N / 2, ...)."""
+        middle = len(self.inputs) // 2
+        first, second = slice(None, middle), slice(middle, None)
+        return self._each(lambda values: values[first]), self._each(lambda values: values[second])
+
+    def copy(self) -> LayerView:
+        """The same with tensors of its own, which may be kept."""
+        return self._each(torch.clone)
+
+    @property
+    def nbytes(self) -> int:
+        """How much memory a copy takes."""
+        inner = 0 if self.quantized is self.inputs else self.quantized.nbytes
+        return self.inputs.nbytes + inner + self.outputs.nbytes
+
+    def _each(self, change: Callable[[torch.Tensor], torch.Tensor]) -> LayerView:
+        inputs = change(self.inputs)
+        quantized = inputs if self.quantized is self.inputs else change(self.quantized)
+        outputs = change(self.outputs)
+        return dataclasses.replace(self, inputs=inputs, quantized=quantized, outputs=outputs)
+
 
 Visitor = Callable[[LayerView], None]
 

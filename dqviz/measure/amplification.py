@@ -9,20 +9,25 @@ question.
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import torch
 from torch import nn
 
 from dqviz.measure.activations import Progress, require_pairs
 from dqviz.measure.centring import CentredNorms, activation_means
+from dqviz.measure.clean import CleanMeasurement, Values, may_be_held
 from dqviz.measure.errors import MeasureError
-from dqviz.measure.measurement import Measurement, Profile
+from dqviz.measure.flips import frozen_distances
+from dqviz.measure.measurement import Measurement, Profile, measured_passes
 from dqviz.measure.rows import Row
 from dqviz.measure.summaries import summaries
 
 FLIPS = ("rate", "all", "layers")
 """How far bucket flips are followed: their rate; their contribution with the codes of all layers
 frozen (two forward passes more); and one layer at a time as well (a pass a layer more)."""
+
+Follow = Callable[[slice, torch.Tensor], Iterable[tuple[str, Values]]]
 
 
 def amplification(
@@ -98,31 +103,118 @@ def measure_profile(
         require_pairs(images, adversarial_frozen)
         if flips == "rate":
             raise MeasureError("adversarial_frozen needs flips='all' or 'layers'; got 'rate'")
+    report = progress or (lambda done, total: None)
+
+    def follow(part: slice, clean_logits: torch.Tensor) -> Iterator[tuple[str, Values]]:
+        cancel = functools.partial(report, part.start, len(images))
+        run = functools.partial(
+            frozen_distances, model, images[part], clean_logits=clean_logits, cancel=cancel
+        )
+        yield "logit_distance_frozen", run(adversarial[part], by_layer=flips == "layers")
+        if adversarial_frozen is not None:
+            own = run(adversarial_frozen[part], by_layer=False)
+            yield "logit_distance_frozen_crafted", own
+
+    (profile,) = _measure(
+        model,
+        images,
+        [adversarial],
+        reference=reference,
+        batch_size=batch_size,
+        report=report,
+        follow=None if flips == "rate" else follow,
+    )
+    return profile
+
+
+def measure_profiles(
+    model: nn.Module,
+    images: torch.Tensor,
+    adversarial: Sequence[torch.Tensor],
+    *,
+    reference: nn.Module | None = None,
+    batch_size: int = 64,
+    progress: Progress | None = None,
+) -> list[Profile]:
+    """`measure_profile` of several perturbations of the same images, with `flips` their rate.
+
+    What the clean images give is measured once for all, unless holding it would take too much
+    memory. The numbers of each perturbation are bit for bit those that it gives alone.
+
+    Args:
+        model: images in [0, 1] in, logits out; quantized or not, in eval mode.
+        images: (N, C, H, W), clean.
+        adversarial: the perturbed versions of the same images, each of their shape; at least one.
+        reference: the same network in full precision, with the same layer names.
+        batch_size: pairs of images a step.
+        progress: called between passes with perturbed images done and perturbed images in all; may
+            raise to cancel.
+
+    Returns:
+        One profile a perturbation.
+
+    Raises:
+        MeasureError: if shapes, options or the reference's layers do not fit.
+    """
+    if len(adversarial) == 0:
+        raise MeasureError("expected at least one perturbation of the images; got none")
+    for perturbed in adversarial:
+        require_pairs(images, perturbed)
+    report = progress or (lambda done, total: None)
+    alone = len(adversarial) > 1 and not may_be_held(model, images, batch_size)
+    size = 1 if alone else len(adversarial)
+    total = len(images) * len(adversarial)
+    profiles: list[Profile] = []
+
+    def count(done: int, _: int) -> None:
+        report(len(images) * len(profiles) + done, total)
+
+    for start in range(0, len(adversarial), size):
+        profiles += _measure(
+            model,
+            images,
+            adversarial[start : start + size],
+            reference=reference,
+            batch_size=batch_size,
+            report=count,
+        )
+    return profiles
+
+
+def _measure(
+    model: nn.Module,
+    images: torch.Tensor,
+    adversarial: Sequence[torch.Tensor],
+    *,
+    reference: nn.Module | None,
+    batch_size: int,
+    report: Progress,
+    follow: Follow | None = None,
+) -> list[Profile]:
+    """The profiles of perturbations that share what the clean images give."""
     if batch_size < 1:
         raise MeasureError(f"batch_size must be at least 1; got {batch_size}")
-    report = progress or (lambda done, total: None)
-    total = len(images)
+    total = len(images) * len(adversarial)
 
     def means() -> dict[str, torch.Tensor]:
         return activation_means(
-            model, images, batch_size=batch_size, progress=lambda _, total: report(0, total)
+            model, images, batch_size=batch_size, progress=lambda _, __: report(0, total)
         )
 
-    measurement = Measurement(model, reference, CentredNorms(total, means))
-    for start in range(0, total, batch_size):
+    centred = CentredNorms(len(images), means)
+    clean = CleanMeasurement(reference, centred, hold=len(adversarial) > 1)
+    measurements = [Measurement() for _ in adversarial]
+    done = 0
+    for start in range(0, len(images), batch_size):
         part = slice(start, start + batch_size)
-        clean_logits = measurement.add(images[part], adversarial[part])
-        if flips != "rate":
-            measurement.add_frozen(
-                images[part],
-                adversarial[part],
-                None if adversarial_frozen is None else adversarial_frozen[part],
-                clean_logits,
-                by_layer=flips == "layers",
-                cancel=functools.partial(report, start, total),
-            )
-        report(min(start + batch_size, total), total)
-    return measurement.finish()
+        batch = [perturbed[part] for perturbed in adversarial]
+        for passed in measured_passes(model, images[part], batch, clean, measurements):
+            if follow is not None:
+                measurements[0].add_frozen(follow(part, clean.logits))
+            done += passed
+            report(done, total)
+    values = clean.values()
+    return [measurement.finish(values) for measurement in measurements]
 
 
 def sample_distances(

@@ -3,25 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import torch
 from torch import nn
 
-from dqviz.measure.activations import LayerView, halves, observe, observe_pairs
-from dqviz.measure.centring import CentredNorms
-from dqviz.measure.distances import (
-    difference_norms,
-    norms,
-    ratio,
-    signal_to_noise_db,
-)
-from dqviz.measure.errors import MeasureError
-from dqviz.measure.flips import frozen_distances
+from dqviz.measure.activations import LayerView, observe_pairs
+from dqviz.measure.clean import CleanMeasurement, Parts, Values
+from dqviz.measure.distances import difference_norms, ratio
 from dqviz.measure.quantizer_noise import noise_metrics, noise_sums, root_sums
 from dqviz.measure.rows import LOGITS
-
-Values = dict[str, torch.Tensor]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,67 +30,55 @@ class Profile:
 
 
 class Measurement:
-    """What has been measured so far: every pass adds some images.
+    """What has been measured of one perturbation so far: every batch adds some images.
 
-    Passes keep raw norms and sums only, since small operations cost as much as large ones; ratios
+    It keeps raw norms and sums only, since small operations cost as much as large ones; ratios
     are taken once, in `finish`.
     """
 
-    def __init__(
-        self, model: nn.Module, reference: nn.Module | None, centred: CentredNorms
-    ) -> None:
-        self._model = model
-        self._reference = reference
-        self._centred = centred
-        self._layers: list[str] = []
+    def __init__(self) -> None:
         self._steps: dict[str, float] = {}
-        self._raw: dict[str, dict[str, list[torch.Tensor]]] = {}
+        self._raw = Parts()
         self._logits: list[tuple[torch.Tensor, torch.Tensor]] = []
-        self._expected: Values = {}
 
-    def add(self, images: torch.Tensor, adversarial: torch.Tensor) -> torch.Tensor:
-        """Measure the next images, (n, C, H, W) twice; returns their clean logits."""
-        if self._reference is not None:
-            self._expected = _received(self._reference, images)
-        clean, perturbed = observe_pairs(self._model, images, adversarial, self._visit)
-        raw = {"norm": norms(clean), "distance": difference_norms(clean, perturbed)}
-        if self._reference is not None:
-            raw["sqnr_db"] = signal_to_noise_db(self._expected[LOGITS], clean)
-        self._keep(LOGITS, raw)
-        self._centred.add(LOGITS, clean)
-        self._centred.end_batch()
-        self._logits.append((clean, perturbed))
-        return clean
-
-    def add_frozen(
-        self,
-        images: torch.Tensor,
-        adversarial: torch.Tensor,
-        adversarial_frozen: torch.Tensor | None,
-        clean_logits: torch.Tensor,
-        *,
-        by_layer: bool,
-        cancel: Callable[[], None],
-    ) -> None:
-        """Add the runs with frozen codes of the images just measured."""
-        frozen = frozen_distances(
-            self._model, images, adversarial, clean_logits, by_layer=by_layer, cancel=cancel
-        )
-        for layer, distance in frozen.items():
-            self._keep(layer, {"logit_distance_frozen": distance})
-        if adversarial_frozen is not None and frozen:
-            own = frozen_distances(
-                self._model, images, adversarial_frozen, clean_logits, by_layer=False, cancel=cancel
+    def see(self, clean: LayerView, perturbed: LayerView) -> None:
+        """Measure a layer, the same images clean and perturbed."""
+        raw = {"distance_out": difference_norms(clean.outputs, perturbed.outputs)}
+        if clean.quantizer is None:
+            raw["distance"] = difference_norms(clean.inputs, perturbed.inputs)
+        else:
+            step = self._steps[clean.name] = float(clean.quantizer.scale)
+            raw["noise_sums"] = noise_sums(
+                clean.inputs,
+                perturbed.inputs,
+                clean.quantized,
+                perturbed.quantized,
+                step=step,
+                low=float(clean.quantizer.low),
+                high=float(clean.quantizer.high),
             )
-            self._keep(LOGITS, {"logit_distance_frozen_crafted": own[LOGITS]})
+        self._raw.keep(clean.name, raw)
 
-    def finish(self) -> Profile:
-        """Everything joined and put in relation: to the clean norm, the mean, the first layer."""
-        layers = (*self._layers, LOGITS)
-        raw = {
-            layer: {name: torch.cat(parts).cpu() for name, parts in self._raw[layer].items()}
-            for layer in layers
-        }
+    def end(self, clean: torch.Tensor, perturbed: torch.Tensor) -> None:
+        """To be called after the pass with the logits, (n, classes) twice."""
+        self._raw.keep(LOGITS, {"distance": difference_norms(clean, perturbed)})
+        self._logits.append((clean, perturbed))
+
+    def add_frozen(self, distances: Iterable[tuple[str, Values]]) -> None:
+        """Distances at the logits with frozen codes of the images just measured: for each metric
+        (n,) by the layer that is frozen, `logits` for all of them."""
+        for metric, by_layer in distances:
+            for layer, distance in by_layer.items():
+                self._raw.keep(layer, {metric: distance})
+
+    def finish(self, clean_values: Mapping[str, Values]) -> Profile:
+        """Everything joined and put in relation: to the clean norm, the mean, the first layer.
+
+        Args:
+            clean_values: what `CleanMeasurement.values` gave.
+        """
+        raw = {layer: {**clean_values[layer], **own} for layer, own in self._raw.joined().items()}
+        layers = tuple(raw)
         noise = self._noise_metrics(raw)
         values = {
             layer: self._layer_values(layer, raw[layer], noise.get(layer, {})) for layer in layers
@@ -115,41 +94,6 @@ class Measurement:
                     metrics[f"flip_contribution{suffix}"] = real - frozen
         clean, perturbed = (torch.cat(part).cpu() for part in zip(*self._logits, strict=True))
         return Profile(layers, values, clean, perturbed)
-
-    def _visit(self, view: LayerView) -> None:
-        if view.name not in self._raw:
-            self._layers.append(view.name)
-        clean, perturbed = halves(view.inputs)
-        raw = {"distance_out": difference_norms(*halves(view.outputs))}
-        if view.quantizer is None:
-            raw |= {"norm": norms(clean), "distance": difference_norms(clean, perturbed)}
-        else:
-            step = self._steps[view.name] = float(view.quantizer.scale)
-            raw["noise_sums"] = noise_sums(
-                clean,
-                perturbed,
-                *halves(view.quantized),
-                step=step,
-                low=float(view.quantizer.low),
-                high=float(view.quantizer.high),
-            )
-        if self._reference is not None:
-            received = halves(view.quantized)[0]
-            raw["sqnr_db"] = signal_to_noise_db(self._expect(view.name), received)
-        self._keep(view.name, raw)
-        self._centred.add(view.name, clean)
-
-    def _expect(self, layer: str) -> torch.Tensor:
-        if layer not in self._expected:
-            raise MeasureError(
-                f"the reference network has no layer {layer!r}; it has {', '.join(self._expected)}"
-            )
-        return self._expected.pop(layer)
-
-    def _keep(self, layer: str, raw: Values) -> None:
-        parts = self._raw.setdefault(layer, {})
-        for name, values in raw.items():
-            parts.setdefault(name, []).append(values)
 
     def _noise_metrics(self, raw: Mapping[str, Values]) -> dict[str, Values]:
         """The quantizers' metrics by layer, computed for all layers at once."""
@@ -177,18 +121,43 @@ class Measurement:
         metrics = dict(noise)
         if "distance_out" in raw:
             metrics["linear_gain"] = ratio(raw.pop("distance_out"), received)
-        centred = self._centred.norms(layer).cpu()
         metrics["relative_distance"] = ratio(distance, norm)
-        metrics["relative_distance_centred"] = ratio(distance, centred)
+        metrics["relative_distance_centred"] = ratio(distance, raw.pop("norm_centred"))
         return metrics | raw
 
 
-def _received(reference: nn.Module, images: torch.Tensor) -> Values:
-    """What the linear map of each layer receives, and the logits, on clean images."""
-    received: Values = {}
+def measured_passes(
+    model: nn.Module,
+    images: torch.Tensor,
+    adversarial: Sequence[torch.Tensor],
+    clean: CleanMeasurement,
+    measurements: Sequence[Measurement],
+) -> Iterator[int]:
+    """The passes of a batch, two versions of its images in each: clean ones and a perturbation's,
+    then perturbations two by two, the last beside the clean ones if it has no other.
 
-    def keep(view: LayerView) -> None:
-        received[view.name] = view.quantized.clone()  # a later operation may work in place
+    A pass takes as many images whoever stands beside whom, since how the sums of a convolution are
+    taken, and so their last bits, depends on how many there are.
 
-    logits = observe(reference, images, keep)
-    return {**received, LOGITS: logits}
+    Yields:
+        After each pass, how many perturbed images were measured in it.
+    """
+    versions = [images, *adversarial]
+    clean.begin(images)
+    for place in range(0, len(versions), 2):
+        pair = (place, place + 1) if place + 1 < len(versions) else (0, place)
+
+        def visit(view: LayerView, pair: tuple[int, int] = pair, first: bool = place == 0) -> None:
+            halves = view.halves()
+            compared = clean.see(halves[0]) if first else clean.layers[view.name]
+            for member, half in zip(pair, halves, strict=True):
+                if member > 0:
+                    measurements[member - 1].see(compared, half)
+
+        logits = observe_pairs(model, versions[pair[0]], versions[pair[1]], visit)
+        if place == 0:
+            clean.end(logits[0])
+        perturbed = [(m, own) for m, own in zip(pair, logits, strict=True) if m > 0]
+        for member, own in perturbed:
+            measurements[member - 1].end(clean.logits, own)
+        yield len(images) * len(perturbed)

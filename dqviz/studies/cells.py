@@ -47,8 +47,7 @@ def _cell(spec: ExperimentSpec, look: Look) -> Cell:
 def shard(cells: Sequence[Cell], part: int, parts: int) -> list[Cell]:
     """The cells of one of several parts, counted from 1; together they are all the cells.
 
-    Cells that share a gradient stay together, and so does, as far as possible, what shares a
-    network.
+    Cells of one task stay together, and so does, as far as possible, what shares a network.
     """
     groups = group(cells)
     low, high = (len(groups) * end // parts for end in (part - 1, part))

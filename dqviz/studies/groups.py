@@ -1,8 +1,9 @@
 """Which cells of a grid are computed together, so that what they share is computed once.
 
-FGSM takes one gradient for all epsilons: cells that differ in the epsilon alone are one task, and
-its table is split again. The numbers are those of each cell alone. Tasks that share images and a
-network follow each other, so that a worker finds both, and the quantized network, still loaded.
+FGSM takes one gradient for all epsilons, and constants of the weights alone have no epsilon: cells
+that differ in nothing else are one task, and its table is split again. The numbers are those of
+each cell alone. Tasks that share images and a network follow each other, so that a worker finds
+both, and the quantized network, still loaded.
 """
 
 from __future__ import annotations
@@ -42,12 +43,18 @@ def group(cells: Iterable[Cell]) -> list[Group]:
     together: dict[ExperimentSpec, list[Cell]] = {}
     for cell in cells:
         spec = cell.spec
-        shares = spec.attack.name in ONE_GRADIENT and spec.kind != "lipschitz"
-        together.setdefault(at_epsilons(spec, (0.0,)) if shares else spec, []).append(cell)
-    groups = [Group(tuple(part)) for part in together.values()]
-    orders = [_first_places([shared(g) for g in groups]) for shared in (_data, _model, _quant)]
+        together.setdefault(at_epsilons(spec, (0.0,)) if shares(spec) else spec, []).append(cell)
+    groups = [Group(tuple(members)) for members in together.values()]
+    orders = [_first_places([part(g) for g in groups]) for part in (_data, _model, _quant)]
     places = [tuple(order[place] for order in orders) for place in range(len(groups))]
     return [groups[place] for place in sorted(range(len(groups)), key=places.__getitem__)]
+
+
+def shares(spec: ExperimentSpec) -> bool:
+    """Whether all epsilons of an experiment cost little more than one of them."""
+    if spec.kind == "lipschitz":
+        return not spec.details
+    return spec.attack.name in ONE_GRADIENT
 
 
 def at_epsilons(spec: ExperimentSpec, epsilons: Sequence[float]) -> ExperimentSpec:
@@ -57,9 +64,10 @@ def at_epsilons(spec: ExperimentSpec, epsilons: Sequence[float]) -> ExperimentSp
 
 
 def _at(result: Result, cell: Cell) -> Result:
-    """What a result at several epsilons says of one."""
+    """What a result at several epsilons says of one; a row without an epsilon is of every one."""
     epsilon = cell.spec.attack.epsilons[0]
-    table = result.table[result.table["epsilon"] == epsilon].reset_index(drop=True)
+    own = result.table["epsilon"].isin([epsilon]) | result.table["epsilon"].isna()
+    table = result.table[own].reset_index(drop=True)
     # Notes at two epsilons that look the same once rounded are one text: told apart by place.
     others = {note for notes in result.epsilon_notes.values() for note in notes}
     shared = [note for note in result.notes if note not in others]

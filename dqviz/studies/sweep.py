@@ -81,7 +81,7 @@ class Sweep:
         engine: what computes them, started.
         retry_failed: whether cells that have failed before are tried again. Those whose process
             was lost are, up to three times in all.
-        cell_seconds: how long a task may take, a cell alone or several that share a gradient; it
+        cell_seconds: how long a task may take, a cell alone or several computed together; it
             has failed then. None sets no limit.
         report: called with the progress, several times a second.
         asker: who asks the engine for the cells; None takes a token of this sweep's own.

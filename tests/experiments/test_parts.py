@@ -65,6 +65,16 @@ def test_a_memo_keeps_the_latest_and_makes_each_once():
     assert len(memo) == 0
 
 
+def test_a_memo_takes_what_was_made_elsewhere_and_shows_what_it_has():
+    memo = Memo(max_entries=2)
+    assert memo.peek("a") is None
+    assert [memo.put("a", 1), memo.put("b", 2)] == [1, 2]
+    assert memo.peek("a") == 1  # used later than b
+    assert memo.put("c", 3) == 3
+    assert [memo.peek(key) for key in "abc"] == [1, None, 3]
+    assert memo.get("a", lambda: 4) == 1
+
+
 def test_a_memo_forgets_what_failed():
     memo = Memo(max_entries=2)
 

@@ -20,7 +20,7 @@ from dqviz.specs import (
     QuantSpec,
     SweepSpec,
 )
-from dqviz.studies import Cell, Group, group
+from dqviz.studies import Cell, Finding, Group, group
 from dqviz.studies.groups import at_epsilons
 
 NETWORKS = tuple(ModelSpec(id=f"some/net/{name}", fingerprint=name) for name in ("vanilla", "dq"))
@@ -59,12 +59,21 @@ def test_fgsm_at_several_epsilons_is_one_task(kind):
     assert found.spec == dataclasses.replace(base, attack=AttackSpec(epsilons=EPSILONS))
 
 
+@pytest.mark.parametrize("attack", ["fgsm", "pgd"])
+def test_constants_of_the_weights_at_several_epsilons_are_one_task(attack):
+    base = dataclasses.replace(BASE, kind="lipschitz", attack=AttackSpec(name=attack))
+    cells = cells_of(base, attack__epsilon=EPSILONS)
+    (found,) = group(cells)
+    assert found.cells == tuple(cells)
+
+
 @pytest.mark.parametrize(
     ("kind", "attack"),
     [("accuracy", "pgd"), ("amplification", "bim"), ("accuracy", "rfgsm"), ("lipschitz", "fgsm")],
 )
 def test_what_shares_no_gradient_is_a_task_of_its_own(kind, attack):
-    base = dataclasses.replace(BASE, kind=kind, attack=AttackSpec(name=attack))
+    attacked = kind == "lipschitz"  # with details gains are measured, under the attack
+    base = dataclasses.replace(BASE, kind=kind, attack=AttackSpec(name=attack), details=attacked)
     cells = cells_of(base, attack__epsilon=EPSILONS)
     groups = group(cells)
     assert members(groups) == [(cell,) for cell in cells]
@@ -110,13 +119,13 @@ def mixed():
     )
 
 
-def test_no_cell_is_lost_and_two_are_together_exactly_if_they_share_a_gradient(mixed):
+def test_no_cell_is_lost_and_two_are_together_exactly_if_their_task_is_one(mixed):
     groups = group(iter(mixed))
     assert sorted(c.key for g in groups for c in g.cells) == sorted(c.key for c in mixed)
     place = {cell: number for number, g in enumerate(groups) for cell in g.cells}
     for one, other in itertools.combinations(mixed, 2):
         alike = at_epsilons(one.spec, (0.5,)) == at_epsilons(other.spec, (0.5,))
-        shares = (one.spec.kind, one.spec.attack.name) == ("accuracy", "fgsm")
+        shares = one.spec.kind == "lipschitz" or one.spec.attack.name == "fgsm"
         assert (place[one] == place[other]) == (alike and shares)
 
 
@@ -158,6 +167,7 @@ def assert_same_bits(table, expected):
         ("accuracy", {}),
         ("accuracy", {"attack": AttackSpec(norm="l2", targeted=True)}),
         ("amplification", {}),
+        ("amplification", {"batch_size": 3}),
         ("amplification", {"controls": True, "details": True}),
         ("amplification", {"crafted_on": True}),
     ],
@@ -176,6 +186,20 @@ def test_each_cell_of_a_task_is_bit_for_bit_what_it_is_alone(kind, more, model, 
         assert finding.notes == alone.notes
         assert len(finding.notes) >= 1
     assert sum(len(finding.numbers) for _, finding in parts) == len(together.table)
+
+
+@pytest.mark.parametrize("attack", ["fgsm", "pgd"])
+def test_constants_of_a_task_are_bit_for_bit_those_of_every_cell(attack, model, data):
+    epsilons = (24 / 255, 0.0, *CLOSE)
+    cells = real_cells(model, data, "lipschitz", epsilons, attack=AttackSpec(name=attack))
+    (task,) = group(cells)
+    parts = task.split(run(task.spec, bench=Workbench()))
+    assert [cell for cell, _ in parts] == cells
+    for cell, finding in parts:
+        alone = run(cell.spec, bench=Workbench())
+        assert len(finding.numbers) > 20
+        assert_same_bits(finding.table(), alone.table)
+        assert finding == Finding.of(alone)
 
 
 def test_the_cells_of_a_task_differ(model, data):

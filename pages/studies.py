@@ -19,7 +19,7 @@ def draw_store(name: str) -> None:
         st.download_button(
             "Report as HTML",
             lambda: studies.report(name, state),
-            file_name=f"{name.rpartition('.')[0]}.html",
+            file_name=f"{studies.path_of(name).stem}.html",
             mime="text/html",
             on_click="ignore",
             icon=":material/download:",
@@ -36,7 +36,7 @@ session.begin(__file__)
 st.title("Studies", anchor=False)
 names = studies.stores()
 links.check({"store": choice("store", names)})
-study_form.draw(expanded=not names)
+study_form.draw()
 if names:
     draw_store(st.selectbox("Store", names, key="store", bind="query-params"))
 else:

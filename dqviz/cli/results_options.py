@@ -81,7 +81,11 @@ def add_report_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_store(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("store", metavar="STORE", help="the file; it is only read")
+    parser.add_argument(
+        "store",
+        metavar="STORE",
+        help="the file, which is only read; shipped:NAME is one that comes with dqviz",
+    )
 
 
 def _some(convert: Callable[[str], Any]) -> Callable[[str], tuple[Any, ...]]:

@@ -22,6 +22,7 @@ from dqviz.experiments.result import COLUMNS, COSTS
 from .cell import ROW_COLUMNS
 from .schema import COORDINATES
 from .selection import Selection
+from .shipped import find_store
 from .store_file import connect, refused
 
 MADE = (
@@ -51,12 +52,16 @@ Report = Callable[[float, str], None]
 def reading(path: str | Path) -> Iterator[sqlite3.Connection]:
     """A store as it is at the first question, whatever is written meanwhile.
 
+    Args:
+        path: the file, or `shipped:NAME` for one that comes with the package.
+
     Raises:
         StoreError: if it is no store, is damaged, is missing, or lies where it cannot be used.
     """
-    connection = connect(Path(path), write=False)
+    file = find_store(path)
+    connection = connect(file, write=False)
     try:
-        with refused(Path(path)):
+        with refused(file):
             connection.execute("BEGIN")
             yield connection
     finally:

@@ -21,6 +21,7 @@ from dqviz.experiments.provenance import Provenance
 
 from .cell import CLAIMED, DONE, FAILED, Cell, Finding
 from .owner import Owner
+from .shipped import find_store
 from .store_file import connect, refused
 
 MAX_ATTEMPTS = 3
@@ -42,7 +43,8 @@ class Store:
     """An open store.
 
     Args:
-        path: the file; made if it is to be written and not there.
+        path: the file; made if it is to be written and not there. `shipped:NAME` is one that comes
+            with the package.
         write: whether it is to be written.
 
     Raises:
@@ -50,7 +52,7 @@ class Store:
     """
 
     def __init__(self, path: str | Path, *, write: bool = False) -> None:
-        self.path = Path(path)
+        self.path = find_store(path)
         self._connection = connect(self.path, write=write)
 
     def __enter__(self) -> Store:

@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 from . import schema
 from .errors import StoreError
+from .shipped import is_shipped
 
 HEADER = b"SQLite format 3\x00"
 HEADER_BYTES, APPLICATION_ID_AT = 100, 68
@@ -31,8 +32,8 @@ NETWORK_FILE_SYSTEMS = (
 def connect(path: Path, *, write: bool) -> sqlite3.Connection:
     """An open store; one that is not there is made where it is to be written.
 
-    Where the file or its folder cannot be written, it is read as it stands, which is right for
-    stores that never change, such as shipped ones.
+    A store that comes with the package, or whose file or folder cannot be written, is read as it
+    stands, which is right for stores that never change.
 
     Raises:
         StoreError: if it is no store, is damaged, is missing, or lies where it cannot be used.
@@ -40,7 +41,7 @@ def connect(path: Path, *, write: bool) -> sqlite3.Connection:
     _check_place(path, write=write)
     _check_kind(path, write=write)
     with refused(path):
-        as_it_stands = not write and not _can_write(path)
+        as_it_stands = not write and (is_shipped(path) or not _can_write(path))
         options = "mode=rwc" if write else "mode=rw"
         if as_it_stands:
             _refuse_unmerged(path)
@@ -155,6 +156,8 @@ def _check_place(path: Path, *, write: bool) -> None:
             raise StoreError(f"there is no folder {path.parent} for the store {path.name}")
         if not write and not path.exists():
             raise StoreError(f"there is no store {path}; `dqviz sweep GRID.toml --store` makes one")
+        if write and is_shipped(place):
+            raise StoreError(f"{path} comes with dqviz and is only read: name another file")
         if write and not (_can_write(path) if path.exists() else os.access(path.parent, os.W_OK)):
             raise StoreError(f"{path} cannot be written: check permissions, or name another file")
     except ValueError as error:

@@ -21,6 +21,7 @@ from dqviz.specs.keys import from_json
 from dqviz.studies import Cell
 from dqviz.studies.queries import cell_table, measured, number_table, reading
 from dqviz.studies.selection import select
+from dqviz.studies.shipped import PREFIX, find_store, shipped_names
 from dqviz.studies.sweep import name as title_of_cell
 from dqviz.ui.settings import epsilon_text
 
@@ -52,16 +53,23 @@ def folder() -> Path:
 
 
 def stores() -> tuple[str, ...]:
-    """The names of the stores that there are, the latest first."""
-    if not folder().is_dir():
-        return ()
-    files = [f for f in folder().iterdir() if f.suffix in SUFFIXES and f.is_file()]
-    return tuple(f.name for f in sorted(files, key=lambda f: -f.stat().st_mtime_ns))
+    """The names of the stores that there are, the latest first; those of the package come last."""
+    files = []
+    if folder().is_dir():
+        files = [f for f in folder().iterdir() if f.suffix in SUFFIXES and f.is_file()]
+    latest = sorted(files, key=lambda f: -f.stat().st_mtime_ns)
+    return (*[f.name for f in latest], *shipped_names())
+
+
+def path_of(name: str) -> Path:
+    """The file of a store by its name."""
+    return find_store(name) if name.startswith(PREFIX) else folder() / name
 
 
 def stamp(name: str) -> Stamp:
     """The state of a store."""
-    files = [folder() / name, folder() / f"{name}-wal"]
+    path = path_of(name)
+    files = [path, path.with_name(f"{path.name}-wal")]
     found = [file.stat() for file in files if file.exists()]
     return tuple((status.st_size, status.st_mtime_ns) for status in found)
 
@@ -73,7 +81,7 @@ def offered(name: str, stamp: Stamp) -> tuple[tuple[Number, ...], pd.DataFrame]:
     Raises:
         StoreError: if it cannot be read.
     """
-    with reading(folder() / name) as connection:
+    with reading(path_of(name)) as connection:
         numbers = [n for n in measured(connection) if n[2] in SHOWN_STATISTICS]
         cells = cell_table(connection, select(connection, {}))
     return tuple(numbers), cells
@@ -89,7 +97,7 @@ def rows(name: str, stamp: Stamp, metrics: tuple[str, ...], layer: str | None) -
     wanted: dict[str, list[str]] = {"metric": list(metrics)}
     if layer is not None:
         wanted["layer"] = [layer]
-    with reading(folder() / name) as connection:
+    with reading(path_of(name)) as connection:
         return number_table(connection, select(connection, wanted))
 
 
@@ -136,7 +144,7 @@ def cell_at(name: str, stamp: Stamp, address: Address) -> tuple[ExperimentSpec, 
     given = {column: value for column, value in wanted.items() if value is not None}
     where = " AND ".join(f"{column} = ?" for column in given)
     query = f"SELECT spec FROM cells WHERE state = 'done' AND {where} ORDER BY id LIMIT 1"
-    with reading(folder() / name) as connection:
+    with reading(path_of(name)) as connection:
         found = connection.execute(query, tuple(given.values())).fetchone()
     if found is None:
         return None
@@ -154,7 +162,7 @@ def report(name: str, stamp: Stamp) -> bytes:
     """
     from dqviz.reports import report_text
 
-    return report_text(folder() / name)[0].encode()
+    return report_text(path_of(name))[0].encode()
 
 
 def title_of(number: Number) -> str:

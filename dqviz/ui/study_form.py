@@ -35,9 +35,9 @@ HELP = (
 _PENDING = "_pending_study"
 
 
-def draw(*, expanded: bool) -> None:
+def draw() -> None:
     """Draws the form; what is started is a job, and its store is chosen on this page."""
-    with st.expander("Start a study", expanded=expanded, icon=":material/add:"):
+    with st.expander("Start a study", icon=":material/add:"):
         with st.form("study", border=False):
             grid = st.text_area("Grid (TOML)", EXAMPLE, height=360, help=HELP, key="grid")
             left, right = st.columns([3, 1], vertical_alignment="bottom")

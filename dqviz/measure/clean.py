@@ -63,8 +63,8 @@ class CleanMeasurement:
         if self._reference is not None:
             self._expected = _received(self._reference, images)
 
-    def see(self, view: LayerView) -> LayerView:
-        """Measure a layer of the clean images; returns what perturbed ones are compared with."""
+    def see(self, view: LayerView) -> None:
+        """Measure a layer of the clean images."""
         raw = {}
         if view.quantizer is None:  # else the quantizer's noise sums hold the norm
             raw["norm"] = norms(view.inputs)
@@ -74,7 +74,6 @@ class CleanMeasurement:
         self._centred.add(view.name, view.inputs)
         if self._hold:
             self.layers[view.name] = view.copy()
-        return view
 
     def end(self, logits: torch.Tensor) -> None:
         """To be called after the pass with the clean logits, (n, classes)."""

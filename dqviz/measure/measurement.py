@@ -149,10 +149,12 @@ def measured_passes(
 
         def visit(view: LayerView, pair: tuple[int, int] = pair, first: bool = place == 0) -> None:
             halves = view.halves()
-            compared = clean.see(halves[0]) if first else clean.layers[view.name]
+            compared = halves[0] if first else clean.layers[view.name]
             for member, half in zip(pair, halves, strict=True):
                 if member > 0:
                     measurements[member - 1].see(compared, half)
+            if first:
+                clean.see(compared)
 
         logits = observe_pairs(model, versions[pair[0]], versions[pair[1]], visit)
         if place == 0:

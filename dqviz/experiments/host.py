@@ -30,6 +30,9 @@ CLOSE_SECONDS = 1.0
 MEMORY_SHARE = {INTERACTIVE: 0.6, JOBS: 0.3}
 """The share of the machine's memory beyond which a lane's workers are ended and started anew."""
 
+SHARE = "DQVIZ_MEMORY_SHARE"
+"""The environment's variable that makes these shares smaller: they are multiplied by it."""
+
 MEMORY = {"MALLOC_MMAP_THRESHOLD_": 32 * 2**20, "MALLOC_TRIM_THRESHOLD_": 256 * 2**20}
 """Linux' C library gives freed memory back and asks for it again, which costs a measurement at 4
 bits up to a seventh of its time; with these variables it keeps up to 256 MB for the next batch."""
@@ -70,11 +73,31 @@ def job_workers() -> int:
     return min(2, os.cpu_count() or 1)
 
 
+def memory_share() -> float:
+    """By how much the lanes' shares of memory are multiplied: 1 unless `SHARE` says less.
+
+    Raises:
+        ValueError: if it says anything but a number above 0 and up to 1.
+    """
+    text = os.environ.get(SHARE, "1")
+    try:
+        share = float(text)
+    except ValueError:
+        share = 0.0
+    if not 0 < share <= 1:
+        raise ValueError(f"{SHARE} must be a number above 0 and up to 1; got {text!r}")
+    return share
+
+
 def memory_limits(*, workers: int, jobs: int) -> dict[str, int]:
-    """By lane, the bytes of memory beyond which one of its workers is ended and started anew."""
+    """By lane, the bytes of memory beyond which one of its workers is ended and started anew.
+
+    Raises:
+        ValueError: as `memory_share`.
+    """
     import psutil
 
-    total = psutil.virtual_memory().total
+    total = psutil.virtual_memory().total * memory_share()
     counts = {INTERACTIVE: workers, JOBS: jobs}
     return {lane: int(total * MEMORY_SHARE[lane] / count) for lane, count in counts.items()}
 
@@ -97,7 +120,7 @@ def worker_options(lane: str, folder: str, *, workers: int) -> dict[str, Any]:
         "dashboard": False,
         "nthreads": 1,
         "resources": {lane: 1},
-        "memory_limit": MEMORY_SHARE[lane] / workers,
+        "memory_limit": MEMORY_SHARE[lane] * memory_share() / workers,
         "local_directory": folder,
         "preload": ["dqviz.experiments.warm_up"],
         "env": environment,

@@ -82,6 +82,14 @@ def die(spec, worker, name, detail):
     return Outcome(result=result(spec))
 
 
+def hog(spec, worker, name, detail):
+    """Takes more and more memory at two bits."""
+    held = []
+    while spec.quant.act_bits == 2:
+        held.append(bytearray(os.urandom(2**20) * 32))
+    return Outcome(result=result(spec))
+
+
 def other(spec, worker, name, detail):
     """Says that its code is another."""
     return Outcome(error="a worker runs another dqviz", error_kind=OTHER_CODE)
@@ -111,4 +119,4 @@ def result(spec: ExperimentSpec) -> Result:
     )
 
 
-DO = {"count": count, "fail": fail, "sleep": sleep, "die": die, "other": other}
+DO = {"count": count, "fail": fail, "sleep": sleep, "die": die, "hog": hog, "other": other}

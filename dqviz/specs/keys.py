@@ -67,10 +67,14 @@ def _short(value: object) -> str:
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
-def spec_key(spec: Spec) -> str:
+def spec_key(spec: Spec, *, results_version: int | None = None) -> str:
     """The name of a result: 32 hexadecimal digits of the canonical JSON's SHA-256.
 
-    Class names and `RESULTS_VERSION` are part of what is hashed.
+    Class names and the version of results are part of what is hashed.
+
+    Args:
+        spec: what is computed.
+        results_version: that of an older result; None takes `RESULTS_VERSION`.
 
     Raises:
         SpecError: if a network or data set in it has not been resolved (its fingerprint is None).
@@ -79,7 +83,8 @@ def spec_key(spec: Spec) -> str:
         if isinstance(part, (ModelSpec, DataSpec)) and part.fingerprint is None:
             name = part.id if isinstance(part, ModelSpec) else part.name
             raise SpecError(f"only resolved specifications have a key; {name!r} has no fingerprint")
-    document = {"results_version": RESULTS_VERSION, "spec": to_json(spec)}
+    version = RESULTS_VERSION if results_version is None else results_version
+    document = {"results_version": version, "spec": to_json(spec)}
     text = json.dumps(_canonical(document), sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from dqviz.specs import to_json
+from dqviz.specs import keys, to_json
 from dqviz.studies import Owner, StoreError
 from dqviz.studies.checking import Condition, check_store
 from dqviz.studies.owner import STALE_SECONDS
@@ -156,3 +156,10 @@ def test_progress_is_told(path):
     told = []
     check_store(path, report=lambda share, text: told.append((share, text)))
     assert told == [(0, "checking the file"), (0, "checking the cells' keys")]
+
+
+def test_results_of_an_older_version_are_sound_and_those_of_a_newer_one_are_not(path, monkeypatch):
+    monkeypatch.setattr(keys, "RESULTS_VERSION", keys.RESULTS_VERSION + 1)
+    assert problems(path) == ()
+    monkeypatch.setattr(keys, "RESULTS_VERSION", 0)
+    assert len(problems(path)) == 2

@@ -15,7 +15,7 @@ from .handle import RUNNING, Job, Progress
 from .host import INTERACTIVE, JOBS
 from .ledger import Ledger
 from .result import Result
-from .turns import Turns
+from .turns import Turns, owners
 from .worker import Outcome
 
 GRACE_SECONDS = 1.0
@@ -32,8 +32,9 @@ class Dispatcher:
     """Sends the ledger's jobs to a cluster, and starts the cluster anew when it ends.
 
     Each lane has as many jobs at work as it has workers; the others wait, and take turns by whom
-    they are for. A computation that turns out to be long gives its place in the interactive lane
-    up as soon as somebody else waits for it, and is begun anew among the jobs.
+    they are for. A computation in the interactive lane that turns out to be long counts as one of
+    the jobs; it gives its place up where somebody else waits for it, or where there are more jobs
+    than may be at work, and is begun anew among them.
 
     Args:
         open_cluster: connects to workers; called with what is to be told of events.
@@ -162,7 +163,7 @@ class Dispatcher:
         if self._doomed:
             return 0.1
         with self._lock:
-            return 0.25 if self._ledger.waiting(INTERACTIVE) else 2.0
+            return 0.25 if self._ledger.sent(INTERACTIVE) else 2.0
 
     def _handle(self, cluster: Cluster, event: Event) -> None:
         if event.what == "drop":
@@ -197,25 +198,41 @@ class Dispatcher:
     def _send(self, cluster: Cluster) -> None:
         """Sends what waits, as far as there is room."""
         for lane in (INTERACTIVE, JOBS):
-            slots = cluster.slots(lane)
             waiting = self._ledger.waiting(lane)
-            while waiting and (slots is None or len(self._ledger.sent(lane)) < slots):
+            while waiting and self._has_room(cluster, lane):
                 job = self._turns.take(waiting, self._ledger.sent(lane))
                 waiting.remove(job)
                 cluster.send(self._ledger.begin(job), job.spec, lane=lane)
 
+    def _has_room(self, cluster: Cluster, lane: str) -> bool:
+        slots = cluster.slots(lane)
+        if slots is None:
+            return True
+        if lane == JOBS:
+            return self._room_for_jobs(cluster) > 0
+        return len(self._ledger.sent(lane)) < slots
+
     def _move_long(self, cluster: Cluster) -> None:
-        """Makes room for whoever waits for an interactive worker, but not for oneself."""
-        waiting = self._ledger.waiting(INTERACTIVE)
-        if not waiting or cluster.slots(INTERACTIVE) is None:
+        """Has long computations wait among the jobs, where they keep others from being served.
+
+        That is where somebody else waits for an interactive worker, and where more jobs are at work
+        than there may be. What began last goes first, since it loses least.
+        """
+        if cluster.slots(INTERACTIVE) is None:
             return
-        owners = [{owner for owner, _ in job.wants} for job in waiting]
-        for job in self._ledger.sent(INTERACTIVE):
-            mine = {owner for owner, _ in job.wants}
-            if _is_long(job) and any(not theirs <= mine for theirs in owners):
+        waiting = [owners(job) for job in self._ledger.waiting(INTERACTIVE)]
+        long = [job for job in self._ledger.sent(INTERACTIVE) if _is_long(job)]
+        for job in sorted(long, key=lambda job: -(job.begun or 0.0)):
+            others_wait = any(not theirs <= owners(job) for theirs in waiting)
+            if others_wait or self._room_for_jobs(cluster) < 0:
                 seconds = time.monotonic() - (job.begun or 0.0)
                 self._costs.learn(job.spec, seconds / max(job.progress.fraction, 0.1))
                 self._ledger.move(job, JOBS)
+
+    def _room_for_jobs(self, cluster: Cluster) -> int:
+        """How many more jobs may be at work; those in the interactive lane count."""
+        long = sum(_is_long(job) for job in self._ledger.sent(INTERACTIVE))
+        return (cluster.slots(JOBS) or 0) - len(self._ledger.sent(JOBS)) - long
 
     def _end_overdue(self, cluster: Cluster) -> None:
         now = time.monotonic()

@@ -26,10 +26,10 @@ class Turns:
 
     def take(self, waiting: Sequence[Job], working: Iterable[Job]) -> Job:
         """The next of the waiting ones, in the order in which they were asked for; never empty."""
-        at_work = Counter(owner for job in working for owner in _owners(job))
+        at_work = Counter(owner for job in working for owner in owners(job))
         job = min(waiting, key=lambda job: self._rank(job, at_work))
         self._number += 1
-        self._last.update(dict.fromkeys(_owners(job), self._number))
+        self._last.update(dict.fromkeys(owners(job), self._number))
         if len(self._last) > KEPT_OWNERS:
             latest = sorted(self._last.items(), key=lambda item: item[1])[KEPT_OWNERS // 2 :]
             self._last = dict(latest)
@@ -49,9 +49,10 @@ class Turns:
         return len(waiting) - len(left)
 
     def _rank(self, job: Job, at_work: Counter[str]) -> tuple[int, int]:
-        ranks = [(at_work[owner], self._last.get(owner, 0)) for owner in _owners(job)]
+        ranks = [(at_work[owner], self._last.get(owner, 0)) for owner in owners(job)]
         return min(ranks, default=(0, 0))
 
 
-def _owners(job: Job) -> set[str]:
+def owners(job: Job) -> set[str]:
+    """Who wants a job."""
     return {owner for owner, _ in job.wants}

@@ -38,6 +38,46 @@ def test_a_long_computation_does_not_make_room_for_its_own_asker(engine, wanted,
     assert mine.result(PATIENCE).notes == ("behind the long one",)
 
 
+@pytest.fixture
+def jobs_at_work(engine, wanted):
+    """As many jobs as there may be, less one or none; they run until they are cancelled."""
+
+    def begun(number):
+        specs = [wanted(f"busy/job {place}") for place in range(number)]
+        handles = engine.submit(specs, owner="jobs", channel="job", background=True)
+        until(lambda: all(handle.status == "running" for handle in handles))
+        return handles
+
+    yield begun
+    engine.release("jobs")
+
+
+def test_no_more_jobs_are_at_work_than_there_may_be(engine, ask, jobs_at_work):
+    jobs = jobs_at_work(engine.job_workers)
+    page = ask("busy/page that takes long", owner="two")
+    until(lambda: page.status == "running")
+    until(lambda: page.status == "queued")  # it is long, and all places for jobs are taken
+    assert all(job.status == "running" for job in jobs)
+    assert ask("echo/short").result(PATIENCE).notes == ("short",)
+    jobs[0].cancel()
+    until(lambda: page.status == "running")
+    assert {sent.lane for sent in engine._ledger.sent()} == {"jobs"}
+    page.cancel()
+
+
+def test_a_long_computation_in_the_interactive_lane_counts_as_a_job(
+    engine, wanted, ask, jobs_at_work
+):
+    jobs_at_work(engine.job_workers - 1)
+    page = ask("busy/page", owner="two")
+    until(lambda: page.status == "running" and time.monotonic() - page.begun > 2.5)
+    (job,) = engine.submit([wanted("echo/job")], owner="one", channel="another", background=True)
+    until(lambda: engine._ledger.waiting("jobs"))
+    assert (page.status, job.status, job.before) == ("running", "queued", 0)
+    page.cancel()
+    assert job.result(PATIENCE).notes == ("job",)
+
+
 def test_what_is_known_to_be_long_waits_among_the_jobs(engine, wanted, ask):
     known = dataclasses.replace(wanted("echo/known to be long"), controls=True)
     engine._costs.learn(known, 60.0)

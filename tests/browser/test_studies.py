@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import parse_qs, urlsplit
+
 import pytest
 
 from dqviz.studies import Owner, Store
@@ -28,7 +30,7 @@ def test_a_study_is_drawn_filtered_and_reported(study, fake_server, open_tab, sc
     tab.open("studies", "number=robust+accuracy")
     before = tab.wait_for_chart("study")
     assert "6 cells: 6 done" in tab.text()
-    tab.page.get_by_text("Activation bits", exact=True).last.click()
+    tab.page.locator(".st-key-against").get_by_text("Activation bits").click()
     assert tab.wait_for_change("study", before) != before
     assert "Robust accuracy against Activation bits" in tab.text()
     assert tab.query()["against"] == ["Activation bits"]
@@ -37,3 +39,29 @@ def test_a_study_is_drawn_filtered_and_reported(study, fake_server, open_tab, sc
     download.value.save_as(tmp_path / "mine.html")
     assert "6 cells: 6 done" in (tmp_path / "mine.html").read_text(encoding="utf-8")
     assert download.value.suggested_filename == "mine.html"
+
+
+def test_a_click_on_a_point_leads_to_its_setting(study, fake_server, open_tab):
+    tab = open_tab(fake_server)
+    tab.open("studies", "number=robust+accuracy")
+    tab.wait_for_chart("study")
+    points = tab.page.locator(".st-key-figure_study .scatterlayer .trace").first.locator(
+        "path.point"
+    )
+    place = points.nth(1).bounding_box()
+    middle = (place["x"] + place["width"] / 2, place["y"] + place["height"] / 2)
+    tab.page.mouse.move(*middle)
+    tab.page.locator(".st-key-figure_study .hoverlayer .hovertext").first.wait_for()
+    tab.page.mouse.click(*middle)
+    links = tab.page.locator(".st-key-opening").get_by_role("link")
+    links.first.wait_for()
+    addresses = [link.get_attribute("href") for link in links.all()]
+    assert [address.partition("?")[0] for address in addresses] == [
+        "amplification",
+        "amplification",
+        "lipschitz",
+        "playground",
+    ]
+    query = parse_qs(urlsplit(addresses[0]).query)
+    assert (query["abits"], query["eps"]) == (["8"], ["2/255"])
+    assert "not as in the study" in tab.text()  # that network is no shipped one

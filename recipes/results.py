@@ -26,6 +26,8 @@ from dqviz.measure import accuracy, correctness, paired_difference
 from dqviz.models import load_model
 from dqviz.quantize import from_json, quantize_model
 from dqviz.specs import AttackSpec, DataSpec, ExperimentSpec, ModelSpec, QuantSpec
+from dqviz.studies import read_grid
+from dqviz.studies.cells import resolve_cells
 from dqviz.ui.settings import EPSILONS
 
 ROOT = Path(__file__).parents[1]
@@ -196,13 +198,18 @@ def write_results() -> None:
 
 
 def write_study() -> None:
-    """The store that comes with the package, of the grid in study.toml; goes on where it was."""
+    """The store that comes with the package: the cells of study.toml. It goes on where it was."""
     subprocess.run(
         [sys.executable, "-m", "dqviz", "sweep", RECIPES / "study.toml", "--store", STUDY],
         cwd=ROOT,
         check=True,
     )
+    wanted = [(cell.key,) for cell in resolve_cells(read_grid(RECIPES / "study.toml"))]
     connection = sqlite3.connect(STUDY, isolation_level=None)
+    connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute("CREATE TEMPORARY TABLE wanted (key TEXT)")
+    connection.executemany("INSERT INTO wanted VALUES (?)", wanted)
+    connection.execute("DELETE FROM cells WHERE key NOT IN (SELECT key FROM wanted)")
     connection.execute("PRAGMA journal_mode = DELETE")  # it is read as one file
     connection.execute("VACUUM")
     connection.close()

@@ -8,7 +8,7 @@ import pytest
 
 from dqviz.specs import DataSpec, ModelSpec
 from dqviz.studies import Cell, Failure, Owner, Store
-from dqviz.ui import opening, show
+from dqviz.ui import opening, show, studies
 from tests.studies.conftest import cell_at, with_seed
 from tests.studies.making import MADE, finding
 from tests.ui.reading import titles, words
@@ -38,11 +38,25 @@ def drawn(app):
     return json.loads(app.get("plotly_chart")[0].proto.spec)["data"]
 
 
-def test_without_a_store_the_page_says_how_to_make_one(open_page):
+def test_without_a_store_the_page_says_how_to_make_one(open_page, monkeypatch):
+    monkeypatch.setattr(studies, "shipped_names", lambda: ())
     app = open_page("studies")
     assert "python -m dqviz sweep grid.toml" in words(app)
     assert not app.exception
     assert app.select_slider(key="abits").value == 4
+
+
+@pytest.mark.parametrize("view", ["Curves", "Layers", "Bits and epsilon", "Parallel", "Cost"])
+def test_the_study_that_comes_with_the_package_is_there_at_once(open_page, view):
+    app = open_page("studies", study_view=view)
+    assert not app.exception
+    assert app.selectbox(key="store").value == "shipped:networks"
+    assert len(app.get("plotly_chart")) == 1
+
+
+def test_studies_of_ones_own_come_first(open_page, study):
+    app = open_page("studies")
+    assert app.selectbox(key="store").options == ["mine.sqlite", "shipped:networks"]
 
 
 def test_a_number_against_a_setting(open_page, study):

@@ -7,6 +7,7 @@ import dataclasses
 import json
 import math
 import sqlite3
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,9 +16,12 @@ from .cell import CLAIMED, DONE, FAILED, ROW_COLUMNS
 from .checking import COPIED, damage
 from .errors import StoreError
 from .queries import Report, reading
+from .shipped import find_store
 from .store_file import connect, refused
 
 REPORTED_EVERY = 100
+TRANSACTION_SECONDS = 2.0
+"""After so long others who write are let in."""
 
 
 @dataclasses.dataclass(kw_only=True)
@@ -36,15 +40,22 @@ class Merged:
     differing: int = 0
     difference: float = 0.0
 
+    @property
+    def cells(self) -> int:
+        """How many cells of the source have been looked at."""
+        return self.done + self.failed + self.kept
+
 
 def merge(
     target: str | Path, sources: Sequence[str | Path], *, report: Report | None = None
 ) -> list[Merged]:
-    """Takes finished and failed cells of the sources into the target, in one transaction a source.
+    """Takes finished and failed cells of the sources into the target, each whole or not at all.
 
     A cell that is done in the target stays as it is; one that is done in a source replaces what has
     failed or is claimed; one that has failed comes in only where the target has nothing of it.
-    Claims stay where they are. No source is changed.
+    Claims stay where they are. No source is changed. What is in the target stays there if merging
+    ends before it is done; the rest comes in when it is started again. A sweep that writes to the
+    target meanwhile waits for seconds at most.
 
     Args:
         target: the store to write; made if it is not there.
@@ -55,7 +66,7 @@ def merge(
         StoreError: if a store is no store, is damaged, is missing or cannot be used, or the target
             is one of the sources. Nothing is written then, unless the target itself fails.
     """
-    goal, origins = Path(target), [Path(source) for source in sources]
+    goal, origins = Path(target), [find_store(source) for source in sources]
     report = report or (lambda share, text: None)
     for number, source in enumerate(origins):
         report(number / len(origins), f"checking {source}")
@@ -87,16 +98,22 @@ def _part(report: Report, number: int, parts: int) -> Report:
 
 def _merge_one(into: sqlite3.Connection, target: Path, source: Path, report: Report) -> Merged:
     merged = Merged(source=source)
-    with reading(source) as origin, _transaction(into, target):
+    with reading(source) as origin:
         states = [DONE, FAILED]
         total = origin.execute("SELECT count(*) FROM cells WHERE state IN (?, ?)", states)
         count = total.fetchone()[0]
         names = ", ".join(COPIED)
         query = f"SELECT id, {names} FROM cells WHERE state IN (?, ?) ORDER BY id"
-        for number, cell in enumerate(origin.execute(query, states)):
-            if number % REPORTED_EVERY == 0:
-                report(number / count, f"merging {source}")
-            _merge_cell(into, origin, cell, merged)
+        cells = enumerate(origin.execute(query, states))
+        while merged.cells < count:
+            with _transaction(into, target):
+                until = time.monotonic() + TRANSACTION_SECONDS
+                for number, cell in cells:
+                    if number % REPORTED_EVERY == 0:
+                        report(number / count, f"merging {source}")
+                    _merge_cell(into, origin, cell, merged)
+                    if time.monotonic() > until:
+                        break
     return merged
 
 

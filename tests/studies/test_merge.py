@@ -232,7 +232,7 @@ def test_the_target_is_none_of_the_sources(source, tmp_path, way):
     assert traces(source) == before
 
 
-def test_a_source_goes_in_whole_or_not_at_all(target, source, tmp_path, monkeypatch):
+def test_what_is_interrupted_leaves_no_part_of_a_transaction(target, source, tmp_path, monkeypatch):
     first = fill(tmp_path / "first.sqlite", done=[cell(7)])
     copied, copy = [], merging._copy
 
@@ -260,3 +260,27 @@ def test_progress_is_told(target, source, tmp_path):
         (0, f"merging {source}"),
         (0.5, f"merging {other}"),
     ]
+
+
+def test_others_are_let_in_while_many_cells_are_merged(tmp_path, monkeypatch):
+    monkeypatch.setattr(merging, "TRANSACTION_SECONDS", 0.0)
+    source, target = tmp_path / "source.sqlite", tmp_path / "target.sqlite"
+    fill(source, done=[cell(bits) for bits in (8, 6, 5, 4, 3)])
+    seen = []
+
+    def look(share, text):
+        if text.startswith("merging") and target.exists():
+            with Store(target) as store:
+                seen.append(len(store.states(cell(bits).key for bits in (8, 6, 5, 4, 3))))
+
+    monkeypatch.setattr(merging, "REPORTED_EVERY", 1)
+    (merged,) = merge(target, [source], report=look)
+    assert (merged.done, merged.cells) == (5, 5)
+    assert seen == [0, 1, 2, 3, 4]
+
+
+def test_a_store_of_the_package_is_a_source(tmp_path):
+    (merged,) = merge(tmp_path / "mine.sqlite", ["shipped:networks"])
+    assert merged.done > 100
+    (again,) = merge(tmp_path / "mine.sqlite", ["shipped:networks"])
+    assert (again.done, again.kept, again.differing) == (0, merged.done, 0)

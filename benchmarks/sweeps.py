@@ -3,8 +3,9 @@
     python benchmarks/sweeps.py [--rows 1000000]
 
 A grid of 5 bit-widths and 8 epsilons against its cells one by one; the time that the engine and the
-store add to a cell of about a second; two workers against one; and a filter in a store of a million
-rows. Let the machine have nothing else to do.
+store add to a cell of some seconds; two workers against one; a filter in a store of a million rows;
+and from these, on paper, what a hundred thousand cells need on a cluster. Let the machine have
+nothing else to do.
 """
 
 from __future__ import annotations
@@ -100,20 +101,31 @@ def sharing(kind: str, folder: Path) -> None:
     report(f"{kind}, {len(cells)} cells: sweep / one by one", together, alone, 1 / 3)
 
 
-def overhead_and_speed_up(folder: Path) -> None:
-    """What a cell of about a second costs more in a sweep, and two workers against one."""
+def overhead_and_speed_up(folder: Path) -> float:
+    """What a cell of some seconds costs more in a sweep, and two workers against one.
+
+    Returns:
+        The seconds of a cell.
+    """
     cells = resolve_cells(parse_grid(SECONDS))
     one, inside = swept(cells, workers=1, folder=folder)
     two, _ = swept(cells, workers=2, folder=folder)
     print(f"a cell takes {inside / len(cells):.2f} s")
     report("sweep with one worker / its cells alone", one, inside, 1.05)
     print(f"one worker {one:.2f} s, two {two:.2f} s: {one / two:.2f} times as fast")
+    return inside / len(cells)
 
 
-def large_store(rows: int, folder: Path) -> None:
-    """A filter in a store of so many rows."""
+def large_store(rows: int, folder: Path) -> tuple[float, float]:
+    """A filter in a store of so many rows.
+
+    Returns:
+        The seconds that claiming and keeping a cell of a thousand rows takes, and its bytes.
+    """
     path = folder / "large.sqlite"
+    begin = time.perf_counter()
     fill(path, rows)
+    kept = (time.perf_counter() - begin) / (rows // 1000)
     size = path.stat().st_size / 2**20
     wanted = {"metric": ["relative_distance"], "statistic": ["median"]}
     begin = time.perf_counter()
@@ -127,6 +139,18 @@ def large_store(rows: int, folder: Path) -> None:
     print(
         f"{rows:,} rows, {size:.0f} MiB: {len(found):,} rows filtered in {filtered:.2f} s, with a "
         f"plot {seconds:.2f} s (goal 1)"
+    )
+    return kept, path.stat().st_size / (rows // 1000)
+
+
+def on_paper(seconds: float, kept: float, size: float, *, cells: int = 100_000) -> None:
+    """What many such cells need, if nothing but computing and keeping takes time."""
+    hours = cells * seconds / 3600
+    print(
+        f"on paper, {cells:,} cells of {seconds:.1f} s and a thousand rows: {hours:,.0f} hours of "
+        f"one core, {hours / 100:.1f} hours of 100; claiming and keeping a cell takes the sweep "
+        f"{1000 * kept:.0f} ms, {cells * kept / 60:.0f} minutes in all, so it keeps up with "
+        f"{seconds / kept:,.0f} workers; the store has {cells * size / 2**30:.0f} GiB"
     )
 
 
@@ -194,8 +218,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         for kind in ("accuracy", "amplification"):
             sharing(kind, Path(name))
-        overhead_and_speed_up(Path(name))
-        large_store(options.rows, Path(name))
+        seconds = overhead_and_speed_up(Path(name))
+        on_paper(seconds, *large_store(options.rows, Path(name)))
 
 
 if __name__ == "__main__":

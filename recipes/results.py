@@ -31,7 +31,7 @@ from dqviz.studies.cells import resolve_cells
 from dqviz.ui.settings import EPSILONS
 
 ROOT = Path(__file__).parents[1]
-RECIPES = ROOT / "recipes"
+GRID = ROOT / "recipes" / "grids" / "networks.toml"
 STUDY = ROOT / "runs" / "networks.sqlite"
 ATTACKED = 500
 ACCURACY_BITS = ((32, 32), (8, 8), (8, 4), (8, 3), (8, 2), (4, 4), (3, 3), (2, 2))
@@ -198,13 +198,13 @@ def write_results() -> None:
 
 
 def write_study() -> None:
-    """The store that comes with the package: the cells of study.toml. It goes on where it was."""
+    """The store that comes with the package: the cells of its grid. It goes on where it was."""
     subprocess.run(
-        [sys.executable, "-m", "dqviz", "sweep", RECIPES / "study.toml", "--store", STUDY],
+        [sys.executable, "-m", "dqviz", "sweep", GRID, "--store", STUDY],
         cwd=ROOT,
         check=True,
     )
-    wanted = [(cell.key,) for cell in resolve_cells(read_grid(RECIPES / "study.toml"))]
+    wanted = [(cell.key,) for cell in resolve_cells(read_grid(GRID))]
     connection = sqlite3.connect(STUDY, isolation_level=None)
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute("CREATE TEMPORARY TABLE wanted (key TEXT)")

@@ -2,10 +2,12 @@
 
 import shutil
 import sqlite3
+from pathlib import Path
 
 import pytest
 
-from dqviz.studies import Store, StoreError, shipped
+from dqviz.studies import Store, StoreError, read_grid, shipped
+from dqviz.studies.cells import resolve_cells
 from dqviz.studies.checking import check_store
 from dqviz.studies.queries import cell_table, reading
 from dqviz.studies.selection import select
@@ -55,3 +57,11 @@ def test_writing_is_refused(package):
 def test_another_name_is_refused_with_those_that_there_are(name):
     with pytest.raises(StoreError, match="shipped:networks"):
         Store(name)
+
+
+def test_it_holds_the_cells_of_its_grid():
+    grid = read_grid(Path(__file__).parents[2] / "recipes" / "grids" / "networks.toml")
+    keys = {cell.key for cell in resolve_cells(grid)}
+    with reading(NAME) as connection:
+        cells = cell_table(connection, select(connection, {}))
+    assert set(cells["key"]) == keys

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from dqviz.jobs.folder import JobFolder
@@ -78,7 +79,9 @@ class AppServer:
                 if time.monotonic() > deadline:
                     raise
                 time.sleep(0.05)
-        asyncio.run(self._run_script())
+        # In a thread of its own: whoever calls may have a loop that runs already.
+        with ThreadPoolExecutor(1) as thread:
+            thread.submit(asyncio.run, self._run_script()).result()
 
     async def _run_script(self) -> None:
         from streamlit.proto.BackMsg_pb2 import BackMsg

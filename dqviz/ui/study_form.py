@@ -76,5 +76,4 @@ def _confirm() -> None:
 
 def _start(grid: str, store: str) -> None:
     jobs.book().add_study(visitor.user(), grid=grid, store=store)
-    st.query_params["store"] = store
     st.switch_page(session.file_of_page("jobs"))

@@ -69,7 +69,7 @@ EPSILONS = ", ".join(f'"{k / 2}/255"' for k in range(1, 9))
 
 def swept(cells: Sequence[Cell], *, workers: int, folder: Path) -> tuple[float, float]:
     """Seconds that a sweep takes once its workers are warm, and the sum of what its cells took."""
-    engine = Engine(workers=workers)
+    engine = Engine(workers=workers, jobs=0)
     engine.start_in_background()
     if not engine.wait_until_ready(120):
         raise SystemExit(engine.message)

@@ -165,7 +165,7 @@ def _engine(options: argparse.Namespace, progress: ProgressLine) -> Iterator[Eng
     tls = None
     if options.tls_ca is not None:
         tls = Tls(ca=options.tls_ca, certificate=options.tls_cert, key=options.tls_key)
-    engine = Engine(scheduler=options.scheduler, tls=tls, workers=options.workers or 2)
+    engine = Engine(scheduler=options.scheduler, tls=tls, workers=options.workers or 2, jobs=0)
     engine.start_in_background()
     progress.say("starting the workers")
     try:

@@ -218,7 +218,7 @@ class Dispatcher:
         That is where somebody else waits for an interactive worker, and where more jobs are at work
         than there may be. What began last goes first, since it loses least.
         """
-        if cluster.slots(INTERACTIVE) is None:
+        if not cluster.slots(JOBS):
             return
         waiting = [owners(job) for job in self._ledger.waiting(INTERACTIVE)]
         long = [job for job in self._ledger.sent(INTERACTIVE) if _is_long(job)]

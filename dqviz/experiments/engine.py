@@ -43,7 +43,8 @@ class Engine:
         task: what a worker calls for each specification; None takes `compute`.
         workers: how many workers of this machine serve interactive requests; None leaves it to
             the number of processors.
-        jobs: how many do long computations; likewise.
+        jobs: how many do long computations; likewise. With 0 there are no jobs: all is computed in
+            the order of turns, however long it takes.
         kept: where results of long computations outlive this process; None keeps none.
     """
 
@@ -122,12 +123,14 @@ class Engine:
     def width(self, *, background: bool = False) -> int:
         """How many tasks it works on at once; 1 while it is not connected."""
         cluster = self._dispatcher.cluster
-        return 1 if cluster is None else cluster.width(JOBS if background else INTERACTIVE)
+        lane = JOBS if background and self._jobs else INTERACTIVE
+        return 1 if cluster is None else cluster.width(lane)
 
     def memory_limit(self) -> int:
         """The bytes of memory that its workers and the remembered results take at most."""
+        counts = {INTERACTIVE: self._workers, JOBS: self._jobs}
         limits = memory_limits(workers=self._workers, jobs=self._jobs)
-        return limits[INTERACTIVE] * self._workers + limits[JOBS] * self._jobs + self.cache_bytes
+        return sum(limit * counts[lane] for lane, limit in limits.items()) + self.cache_bytes
 
     def start_in_background(self) -> None:
         """Starts the engine's processes and returns at once. A failed engine is tried again."""
@@ -203,7 +206,8 @@ class Engine:
         self._dispatcher.close()
 
     def _lane(self, spec: ExperimentSpec, *, background: bool) -> str:
-        return JOBS if background or self._costs.is_long(spec) else INTERACTIVE
+        long = background or self._costs.is_long(spec)
+        return JOBS if long and self._jobs else INTERACTIVE
 
     def _handle(self, job: Job, want: Want) -> Handle:
         return Handle(job, release=lambda job: self._let_go(job, want), before=self._before)

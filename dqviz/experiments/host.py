@@ -99,7 +99,8 @@ def memory_limits(*, workers: int, jobs: int) -> dict[str, int]:
 
     total = psutil.virtual_memory().total * memory_share()
     counts = {INTERACTIVE: workers, JOBS: jobs}
-    return {lane: int(total * MEMORY_SHARE[lane] / count) for lane, count in counts.items()}
+    found = {lane: count for lane, count in counts.items() if count}
+    return {lane: int(total * MEMORY_SHARE[lane] / count) for lane, count in found.items()}
 
 
 def worker_options(lane: str, folder: str, *, workers: int) -> dict[str, Any]:

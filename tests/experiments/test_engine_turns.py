@@ -131,3 +131,20 @@ def test_the_memory_that_it_takes_is_bounded_and_told():
     lanes = ("interactive", "jobs")
     limits = [worker_options(lane, "", workers=2)["memory_limit"] for lane in lanes]
     assert limits == [0.3, 0.15]
+
+
+def test_without_jobs_everything_is_computed_by_all_workers_however_long(wanted):
+    made = Engine(task=fake_tasks.task, workers=2, jobs=0)
+    specs = [wanted(f"busy/long cell {number}") for number in range(3)]
+    for spec in specs:
+        made._costs.learn(spec, 60.0)
+    handles = made.submit(specs, owner="one", channel="sweep", background=True)
+    until(lambda: [handle.status for handle in handles] == ["running", "running", "queued"])
+    assert made.width(background=True) == made.width() == 2
+    other = made.submit([wanted("echo/other")], owner="two", channel="sweep")[0]
+    until(lambda: time.monotonic() - handles[1].begun > 3)
+    assert [handle.status for handle in handles] == ["running", "running", "queued"]
+    handles[0].cancel()
+    assert other.result(PATIENCE).notes == ("other",)
+    assert made.memory_limit() > 0
+    made.shutdown()

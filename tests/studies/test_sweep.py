@@ -15,7 +15,7 @@ BITS, EPSILONS = (8, 4, 2), (1 / 255, 2 / 255)
 
 @pytest.fixture(scope="module")
 def engine():
-    running = Engine(workers=2, task=task)
+    running = Engine(workers=2, jobs=0, task=task)
     running.start_in_background()
     assert running.wait_until_ready(120)
     yield running

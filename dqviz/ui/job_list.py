@@ -60,14 +60,20 @@ def _server() -> str:
     """What the server does for all, and what memory that may take."""
     running, waiting = jobs.book().others(visitor.user())
     engine = jobs.engine()
-    disk = 0 if engine.kept is None else engine.kept.nbytes
     return (
         f"At most {engine.job_workers} jobs are computed at once; visitors take turns. Of others, "
         f"{running} at work and {waiting} waiting. Computing processes and remembered results take "
         f"at most {_gigabytes(engine.memory_limit())} of memory; a process that takes more than "
-        f"its share is started anew. Results kept on disk: {_gigabytes(disk)} of at most "
+        f"its share is started anew. Results kept on disk: {_gigabytes(_on_disk())} of at most "
         f"{_gigabytes(KEPT_BYTES)}."
     )
+
+
+@st.cache_data(ttl=30, max_entries=1, show_spinner=False)
+def _on_disk() -> int:
+    """The bytes of all kept results, looked at now and then: there may be thousands of files."""
+    kept = jobs.engine().kept
+    return 0 if kept is None else kept.nbytes
 
 
 def _draw_job(view: View) -> None:

@@ -17,6 +17,8 @@ COSTS = {"Bit operations": "bit_operations", "Weight bytes": "weight_bytes"}
 BITS = {"Activation bits": "act_bits", "Weight bits": "weight_bits"}
 SHARES = ("robust_accuracy", "robust_accuracy_uint8", "clean_accuracy")
 """What may stand against a cost."""
+FIRST = "robust_accuracy"
+"""The number that is shown until another one is chosen, where a store has it."""
 
 FILTERS = {
     "networks": ("Networks", "networks"),
@@ -163,8 +165,11 @@ def _cost(name: str, state: studies.Stamp, titles: Numbers) -> None:
 
 
 def _number(titles: Numbers) -> studies.Number:
-    links.check({"number": choice("number", tuple(titles))})
-    return titles[st.selectbox("Number", tuple(titles), key="number", bind="query-params")]
+    options = tuple(titles)
+    links.check({"number": choice("number", options)})
+    first = next((t for t in options if titles[t][0] == FIRST), options[0])
+    place = options.index(first)
+    return titles[st.selectbox("Number", options, place, key="number", bind="query-params")]
 
 
 def _filtered(rows: pd.DataFrame) -> pd.DataFrame:

@@ -62,10 +62,11 @@ def test_studies_of_ones_own_come_first(open_page, study):
 def test_a_number_against_a_setting(open_page, study):
     app = open_page("studies")
     assert not app.exception
-    assert titles(app) == ["Margin against Epsilon"]
-    assert "13 cells: 12 done, 1 failed" in words(app)
-    app.selectbox(key="number").set_value("robust accuracy").run()
     assert titles(app) == ["Robust accuracy against Epsilon"]
+    assert "13 cells: 12 done, 1 failed" in words(app)
+    app.selectbox(key="number").set_value("margin").run()
+    assert titles(app) == ["Margin against Epsilon"]
+    app.selectbox(key="number").set_value("robust accuracy").run()
     assert len(drawn(app)) == 4
     app.multiselect(key="attacks").set_value(["pgd"]).run()
     assert len(drawn(app)) == 2

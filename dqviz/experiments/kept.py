@@ -13,7 +13,6 @@ import io
 import json
 import os
 import re
-import tempfile
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,7 @@ import pandas as pd
 
 from .provenance import Provenance, code_hash
 from .result import Result
+from .whole_file import write_whole
 
 KEPT_BYTES = 1024**3
 SUFFIX = ".result"
@@ -59,14 +59,7 @@ class KeptResults:
             return
         with contextlib.suppress(OSError):
             self._folder.mkdir(parents=True, exist_ok=True)
-            handle, name = tempfile.mkstemp(dir=self._folder, suffix=".part")
-            try:
-                with os.fdopen(handle, "wb") as file:
-                    file.write(content)
-                os.replace(name, self._path(result.spec_key))
-            except BaseException:
-                os.unlink(name)
-                raise
+            write_whole(self._path(result.spec_key), content)
             self._make_room()
 
     @property

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import re
-import tempfile
 from pathlib import Path
 
 import filelock
+
+from dqviz.experiments.whole_file import write_whole
 
 from .record import Record, read_record, write_record
 
@@ -55,14 +55,7 @@ class JobFolder:
         if not self.is_ours:
             return
         with contextlib.suppress(OSError):
-            handle, name = tempfile.mkstemp(dir=self._path, suffix=".part")
-            try:
-                with os.fdopen(handle, "w", encoding="utf-8") as file:
-                    file.write(write_record(record))
-                os.replace(name, self._file(record.id))
-            except BaseException:
-                os.unlink(name)
-                raise
+            write_whole(self._file(record.id), write_record(record).encode())
 
     def remove(self, id: str) -> None:
         """Forgets a job."""

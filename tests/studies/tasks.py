@@ -38,7 +38,12 @@ def run(spec: ExperimentSpec, name: str, do: Callable[..., Outcome]) -> Outcome:
 
 def moment(spec, worker, name, detail):
     """Takes a moment, unless it is cancelled."""
-    end = time.monotonic() + 0.3
+    return after(0.3, spec, worker, name)
+
+
+def after(seconds, spec, worker, name):
+    """The slow cell's result, unless it is cancelled before."""
+    end = time.monotonic() + seconds
     while time.monotonic() < end:
         state = worker.state.tasks.get(name)
         if state is None or state.state != "executing":
@@ -64,13 +69,7 @@ def fail(spec, worker, name, detail):
 
 def sleep(spec, worker, name, detail):
     """Takes some seconds at two bits, unless it is cancelled."""
-    end = time.monotonic() + (float(detail) if spec.quant.act_bits == 2 else 0)
-    while time.monotonic() < end:
-        state = worker.state.tasks.get(name)
-        if state is None or state.state != "executing":
-            return Outcome()
-        time.sleep(0.02)
-    return Outcome(result=result(spec))
+    return after(float(detail) if spec.quant.act_bits == 2 else 0.0, spec, worker, name)
 
 
 def die(spec, worker, name, detail):

@@ -10,7 +10,7 @@ import datetime
 import json
 import math
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +76,17 @@ def cell_table(connection: sqlite3.Connection, selection: Selection) -> pd.DataF
     query = f"SELECT {', '.join(LISTED)} FROM cells WHERE {selection.cells} ORDER BY id"
     rows = map(tuple, connection.execute(query, selection.cell_values))
     return _typed(pd.DataFrame(list(rows), columns=list(LISTED)))
+
+
+def first_specification(connection: sqlite3.Connection, wanted: Mapping[str, object]) -> str | None:
+    """The specification, as JSON, of the first finished cell with these values by SQL expression.
+
+    The expressions are the program's own; what a person asks for are the values.
+    """
+    where = " AND ".join(["state = 'done'", *(f"{expression} = ?" for expression in wanted)])
+    query = f"SELECT spec FROM cells WHERE {where} ORDER BY id LIMIT 1"
+    found = connection.execute(query, tuple(wanted.values())).fetchone()
+    return None if found is None else str(found["spec"])
 
 
 def count_numbers(connection: sqlite3.Connection, selection: Selection) -> int:

@@ -19,7 +19,13 @@ from dqviz.data import data_folder
 from dqviz.specs import CONTROLS, ExperimentSpec
 from dqviz.specs.keys import from_json
 from dqviz.studies import Cell
-from dqviz.studies.queries import cell_table, measured, number_table, reading
+from dqviz.studies.queries import (
+    cell_table,
+    first_specification,
+    measured,
+    number_table,
+    reading,
+)
 from dqviz.studies.selection import select
 from dqviz.studies.shipped import PREFIX, find_store, shipped_names
 from dqviz.studies.sweep import name as title_of_cell
@@ -140,15 +146,14 @@ def cell_at(name: str, stamp: Stamp, address: Address) -> tuple[ExperimentSpec, 
         "epsilon": address.epsilon,
         "seed": address.seed,
         "n_samples": address.n_samples,
+        "data || ' ' || split": address.data,
     }
     given = {column: value for column, value in wanted.items() if value is not None}
-    where = " AND ".join(f"{column} = ?" for column in given)
-    query = f"SELECT spec FROM cells WHERE state = 'done' AND {where} ORDER BY id LIMIT 1"
     with reading(path_of(name)) as connection:
-        found = connection.execute(query, tuple(given.values())).fetchone()
+        found = first_specification(connection, given)
     if found is None:
         return None
-    spec = from_json(json.loads(found["spec"]))
+    spec = from_json(json.loads(found))
     assert isinstance(spec, ExperimentSpec)
     return spec, title_of_cell([Cell.of(spec)])
 

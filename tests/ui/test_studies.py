@@ -6,6 +6,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
+from dqviz import charts
 from dqviz.specs import DataSpec, ModelSpec
 from dqviz.studies import Cell, Failure, Owner, Store
 from dqviz.ui import opening, show, studies
@@ -229,6 +230,9 @@ def test_the_point_that_is_selected_leads_to_its_very_setting(open_page, rich_st
     assert query | expected == query
     assert query["view"] == "Failure"
     assert "not as in the study" not in words(app)
+    elsewhere = charts.Address(*address)._replace(data="cifar10 test")
+    state = studies.stamp("rich.sqlite")
+    assert studies.cell_at("rich.sqlite", state, elsewhere) is None
     opened = open_page("amplification", **{k: v for k, v in query.items() if k != "view"})
     assert "Ignored" not in words(opened)
     assert opened.select_slider(key="eps").value == 3.3

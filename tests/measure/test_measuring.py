@@ -62,7 +62,9 @@ def test_sample_distances_by_layer():
     assert list(found) == list(profile.layers)
     for layer, values in found.items():
         assert values.shape == (5,)
-        torch.testing.assert_close(values, profile.values[layer]["relative_distance_centred"])
+        # float32 forward passes of two images and of ten: their sums differ in the last bits
+        expected = profile.values[layer]["relative_distance_centred"]
+        torch.testing.assert_close(values, expected, rtol=1e-4, atol=1e-6)
     gains = sample_distances(model, images, adversarial, metric="linear_gain")
     assert list(gains) == ["conv1", "conv2", "linear"]
     with pytest.raises(MeasureError, match="'nonsense'"):

@@ -57,24 +57,27 @@ def perturbations(images, count):
     return [(images + (k + 1) / 255 * signs).clamp(0, 1) for k in range(count)]
 
 
-def same_bits(one, other):
+def same(one, other, *, bits):
+    """Equal bit for bit, or but for the rounding of float32 sums."""
+    close = {"rtol": 0.0, "atol": 0.0} if bits else {"rtol": 1e-4, "atol": 1e-6}
     assert one.layers == other.layers
     for layer in one.layers:
         assert list(one.values[layer]) == list(other.values[layer])
         for metric, values in one.values[layer].items():
             found = other.values[layer][metric]
-            assert values.numpy().tobytes() == found.numpy().tobytes(), (layer, metric)
-    assert torch.equal(one.clean_logits, other.clean_logits)
-    assert torch.equal(one.adversarial_logits, other.adversarial_logits)
+            torch.testing.assert_close(values, found, equal_nan=True, **close)
+    torch.testing.assert_close(one.clean_logits, other.clean_logits, **close)
+    torch.testing.assert_close(one.adversarial_logits, other.adversarial_logits, **close)
 
 
 @pytest.mark.parametrize("held_bytes", [0, 2**40])
 @pytest.mark.parametrize("count", [2, 3, 4])
 @pytest.mark.parametrize("batch_size", [3, 64])
 @pytest.mark.parametrize("name", NETWORKS)
-def test_each_gives_bit_for_bit_what_it_gives_alone(
-    name, batch_size, count, held_bytes, monkeypatch
-):
+def test_each_gives_what_it_gives_alone(name, batch_size, count, held_bytes, monkeypatch):
+    """Bit for bit where each stands beside the clean images, as it does alone. Where the clean ones
+    are held, perturbations change places within a pass, and on some processors that moves the last
+    bits of a matrix product."""
     monkeypatch.setattr("dqviz.measure.clean.HELD_BYTES", held_bytes)
     make, channels, size = NETWORKS[name]
     model = make()
@@ -84,7 +87,8 @@ def test_each_gives_bit_for_bit_what_it_gives_alone(
     together = measure_profiles(model, images, adversarial, **options)
     assert len(together) == count
     for perturbed, profile in zip(adversarial, together, strict=True):
-        same_bits(profile, measure_profile(model, images, perturbed, **options))
+        alone = measure_profile(model, images, perturbed, **options)
+        same(profile, alone, bits=held_bytes == 0)
     last = together[0].layers[-1]
     assert not torch.equal(
         together[0].values[last]["relative_distance"], together[1].values[last]["relative_distance"]

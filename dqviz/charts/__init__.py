@@ -36,7 +36,7 @@ from dqviz.charts.quantizer import quantizer_view
 from dqviz.charts.study import study_curves
 from dqviz.charts.study_epsilons import study_bits_epsilon
 from dqviz.charts.study_layers import study_layer_map
-from dqviz.charts.study_parallel import study_parallel
+from dqviz.charts.study_parallel import study_cells, study_parallel
 from dqviz.charts.study_rows import Address
 from dqviz.charts.tidy import epsilon_text, epsilons, grey_out
 
@@ -67,6 +67,7 @@ __all__ = [
     "singular_values",
     "sqnr",
     "study_bits_epsilon",
+    "study_cells",
     "study_curves",
     "study_layer_map",
     "study_parallel",

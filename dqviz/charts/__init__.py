@@ -9,7 +9,7 @@ Amplification: `distance_by_layer`, `distance_animation` (play button over the e
 Lipschitz: `layer_constants`, `batchnorm_effect`, `gain_against_bound`, `network_bounds`,
 `singular_values`.
 Playground: `image_triplet`, `probabilities`, `noise_maps`.
-Robustness: `accuracy_bars`.
+Robustness: `accuracy_bars`. Can it be trusted: `attack_variants`, `masking_findings`.
 Studies: `study_curves`, one number of many experiments against one of their settings;
 `study_layer_map` and `study_bits_epsilon`, heat maps of it; `study_parallel`, all settings at once;
 `efficiency_plane`, accuracy against cost. Every point of theirs has an `Address` as its
@@ -28,6 +28,7 @@ from dqviz.charts.failure import failure_by_layer, failure_prediction
 from dqviz.charts.heatmap import bits_heatmap
 from dqviz.charts.lines import linear_gain, sqnr
 from dqviz.charts.lipschitz import gain_against_bound, layer_constants
+from dqviz.charts.masking import Finding, attack_variants, masking_findings, verdict
 from dqviz.charts.network import network_bounds, singular_values
 from dqviz.charts.noise import noise_maps
 from dqviz.charts.pictures import image_triplet
@@ -44,7 +45,9 @@ __all__ = [
     "Address",
     "Chart",
     "ChartError",
+    "Finding",
     "accuracy_bars",
+    "attack_variants",
     "batchnorm_effect",
     "bits_heatmap",
     "distance_animation",
@@ -60,6 +63,7 @@ __all__ = [
     "image_triplet",
     "layer_constants",
     "linear_gain",
+    "masking_findings",
     "network_bounds",
     "noise_maps",
     "probabilities",
@@ -71,4 +75,5 @@ __all__ = [
     "study_curves",
     "study_layer_map",
     "study_parallel",
+    "verdict",
 ]

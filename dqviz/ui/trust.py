@@ -17,12 +17,14 @@ ICONS = {
 }
 """How each mark looks: an icon, a colour, and a word for those who see none."""
 
-RULES = """**Red**: the number is above what is tolerated, and its whole 95 % interval is. **Amber**: \
-it is not, but a fault of ten points cannot be ruled out with so few images, or a share is above \
-what is tolerated and may be so by chance. **Green**: the rest, ties among them. Differences are \
-paired: both attacks are run on the same images, those that the network classifies correctly \
-(Newcombe's interval); shares have Wilson's. With so many checks at 95 %, one in forty may turn red \
-by chance."""
+RULES = (
+    "**Red**: the number is above what is tolerated, and its whole 95 % interval is. **Amber**: "
+    "it is not, but a fault of ten points cannot be ruled out with so few images, or a share is "
+    "above what is tolerated and may be so by chance. **Green**: the rest, ties among them. "
+    "Differences are paired: both attacks are run on the same images, those that the network "
+    "classifies correctly (Newcombe's interval); shares have Wilson's. With so many checks at "
+    "95 %, one in forty may turn red by chance."
+)
 
 
 def draw(view: View) -> None:

@@ -11,8 +11,8 @@ class Question:
 
     `asked` is what ought to hold. `evidence` says the number, with the places `value`, `count` and
     `other`; a difference is in percentage points (`9.7 points fewer standing than`), a share counts
-    images. `advice` is what to do
-    where it fails. `is_share` says whether the number is a share of images.
+    images. `advice` is what to do where it fails. `is_share` says whether the number is a share of
+    images.
     """
 
     asked: str

@@ -1,4 +1,4 @@
-"""The checks of an attack as text: the verdict, what each variant leaves, the worst checks first."""
+"""The checks of an attack as text: verdict, worst checks first, what each variant leaves."""
 
 from __future__ import annotations
 

@@ -12,11 +12,11 @@ from dqviz.cards import numbered_classes
 from dqviz.data import DataError, ImageData, count_images
 from dqviz.measure.accuracy import Proportion, wilson
 from dqviz.models import model_info
-from dqviz.specs import FULL_PRECISION, AttackSpec, Craft, DataSpec, ExperimentSpec
+from dqviz.specs import AttackSpec, Craft, DataSpec, ExperimentSpec
 
 from .findings import Findings
 from .steps import Steps
-from .workbench import Subject, Workbench
+from .workbench import Subject, Workbench, at_full_precision
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -83,11 +83,8 @@ def prepare(spec: ExperimentSpec, bench: Workbench, steps: Steps) -> Setting:
     images_spec = bench.sized(spec.data, spec.model)
     loading, preparing = steps.split([1, 1])
     data = bench.data(images_spec, loading)
-    full_precision = dataclasses.replace(
-        spec.quant, weight_bits=FULL_PRECISION, act_bits=FULL_PRECISION
-    )
     own = Craft(model=spec.model, quant=spec.quant)
-    full = Craft(model=spec.model, quant=full_precision)
+    full = at_full_precision(own)
     calibration = spec.calibration
     subject = bench.subject(own, calibration, images_spec, preparing)
     source = subject

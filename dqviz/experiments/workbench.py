@@ -20,7 +20,13 @@ from dqviz.measure.accuracy import correctness
 from dqviz.measure.network_bounds import NetworkLipschitz
 from dqviz.measure.rows import Row
 from dqviz.models import ModelError, model_info, resolve_model
-from dqviz.quantize import Histogram, collect_histograms, from_json, quantize_model
+from dqviz.quantize import (
+    BackwardThrough,
+    Histogram,
+    collect_histograms,
+    from_json,
+    quantize_model,
+)
 from dqviz.specs import FULL_PRECISION, AttackSpec, Craft, DataSpec, ModelSpec
 
 from .columns import data_name
@@ -49,11 +55,14 @@ class Measured(NamedTuple):
 class Subject:
     """A network as it is measured: quantized as asked, or with 32 bits throughout.
 
-    `calibration` says in a few words where its activation ranges come from.
+    `attacked` is the network as an attack sees it: the same logits bit for bit, with the gradients
+    of the estimator asked for. `calibration` says in a few words where the activation ranges come
+    from.
     """
 
     key: tuple[Craft, DataSpec | None, DataSpec]
     network: nn.Module
+    attacked: nn.Module
     calibration: str
 
     @property
@@ -156,7 +165,7 @@ class Workbench:
             images = self.data(data, steps)
             check_labels(subject.network, images)
             return craft(
-                subject.network,
+                subject.attacked,
                 images.images,
                 images.labels,
                 attack,
@@ -179,7 +188,15 @@ class Workbench:
         network = quantize_model(self.network(model), quant, calibration=histograms)
         # Convolutions take about half the time with their channels last (measured on two cores).
         network = network.to(memory_format=torch.channels_last)
-        return Subject(key=key, network=network, calibration=source)
+        attacked: nn.Module = network
+        if quant.estimator == "unquantized" and not quant.is_full_precision:
+            attacked = BackwardThrough(network, backward=self._full(key, steps).network)
+        return Subject(key=key, network=network, attacked=attacked, calibration=source)
+
+    def _full(self, key: tuple[Craft, DataSpec | None, DataSpec], steps: Steps) -> Subject:
+        """The same network at full precision."""
+        craft_spec, _, data = key
+        return self.subject(at_full_precision(craft_spec), None, data, steps)
 
     def _calibrate(
         self, model: ModelSpec, calibration: DataSpec | None, data: DataSpec, steps: Steps
@@ -199,6 +216,14 @@ class Workbench:
         count = len(self.data(spec, steps))
         source = f"{data_name(spec.name)} {spec.split} ({count})"
         return self._histograms.get((model, spec), collect), source
+
+
+def at_full_precision(craft_spec: Craft) -> Craft:
+    """The same network with 32 bits throughout."""
+    quant = dataclasses.replace(
+        craft_spec.quant, weight_bits=FULL_PRECISION, act_bits=FULL_PRECISION
+    )
+    return dataclasses.replace(craft_spec, quant=quant)
 
 
 def card_of(model: ModelSpec) -> cards.Card | None:

@@ -1,5 +1,6 @@
 """Quantization on the fly: any bit-width from full-precision weights and one calibration pass."""
 
+from dqviz.quantize.backward import BackwardThrough
 from dqviz.quantize.errors import QuantizeError
 from dqviz.quantize.functional import fake_quantize
 from dqviz.quantize.histogram import Histogram, collect_histograms, from_json, to_json
@@ -16,6 +17,7 @@ from dqviz.quantize.ranges import affine_parameters, choose_range
 
 __all__ = [
     "AffineQuantizer",
+    "BackwardThrough",
     "Histogram",
     "NoQuantizer",
     "QuantConv2d",

@@ -9,7 +9,7 @@ Amplification: `distance_by_layer`, `distance_animation` (play button over the e
 Lipschitz: `layer_constants`, `batchnorm_effect`, `gain_against_bound`, `network_bounds`,
 `singular_values`.
 Playground: `image_triplet`, `probabilities`, `noise_maps`.
-Robustness: `accuracy_bars`.
+Robustness: `accuracy_bars`, `estimator_bars`.
 Studies: `study_curves`, one number of many experiments against one of their settings;
 `study_layer_map` and `study_bits_epsilon`, heat maps of it; `study_parallel`, all settings at once;
 `efficiency_plane`, accuracy against cost. Every point of theirs has an `Address` as its
@@ -24,6 +24,7 @@ from dqviz.charts.bucket_flips import flips
 from dqviz.charts.chart import Chart, ChartError
 from dqviz.charts.distance import distance_animation, distance_by_layer
 from dqviz.charts.efficiency import efficiency_plane
+from dqviz.charts.estimators import estimator_bars
 from dqviz.charts.failure import failure_by_layer, failure_prediction
 from dqviz.charts.heatmap import bits_heatmap
 from dqviz.charts.lines import linear_gain, sqnr
@@ -52,6 +53,7 @@ __all__ = [
     "efficiency_plane",
     "epsilon_text",
     "epsilons",
+    "estimator_bars",
     "failure_by_layer",
     "failure_prediction",
     "flips",

@@ -39,7 +39,8 @@ from dqviz.charts.noise import noise_maps
 from dqviz.charts.pictures import image_triplet
 from dqviz.charts.probabilities import probabilities
 from dqviz.charts.quantizer import quantizer_view
-from dqviz.charts.right_images import compared, who_is_right
+from dqviz.charts.right_images import who_is_right
+from dqviz.charts.robust_rows import clean_words
 from dqviz.charts.robustness import robust_curves
 from dqviz.charts.smallest import smallest_curves
 from dqviz.charts.study import study_curves
@@ -61,7 +62,7 @@ __all__ = [
     "batchnorm_effect",
     "bits_heatmap",
     "breakers",
-    "compared",
+    "clean_words",
     "distance_animation",
     "distance_by_layer",
     "efficiency_plane",

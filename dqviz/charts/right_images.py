@@ -25,6 +25,9 @@ from dqviz.charts.tidy import (
 )
 from dqviz.specs import CONTROLS
 
+Key = tuple[str, int, int]
+"""A network, MODEL/WEIGHTS, and its weight and activation bits."""
+
 PATTERNS = ("", "/", "\\", ".")
 """Hatching of: both right, the first alone, the other alone, neither."""
 
@@ -42,12 +45,24 @@ def compared(table: pd.DataFrame, *, epsilon: float | None = None) -> dict[str, 
     return dict(zip(curve_names(curves), curves, strict=True))
 
 
+def pair_of(curves: dict[str, Curve], one: Key, other: Key) -> tuple[str, str]:
+    """The names of two networks among those `compared`.
+
+    Raises:
+        ChartError: if one of them is not there, or the two are one.
+    """
+    names = {curve.key: name for name, curve in curves.items()}
+    if one not in names or other not in names or one == other:
+        raise ChartError(f"two of {', '.join(curves)} are needed; got {one} and {other}")
+    return names[one], names[other]
+
+
 def who_is_right(
     table: pd.DataFrame,
     samples: pd.DataFrame,
-    one: str,
-    other: str,
     *,
+    one: Key,
+    other: Key,
     epsilon: float | None = None,
 ) -> Chart:
     """On how many images both networks are right, one alone, the other alone, or neither.
@@ -55,31 +70,30 @@ def who_is_right(
     Args:
         table: tidy rows with accuracies under one attack.
         samples: whether each image is classified correctly, of the same epsilon.
-        one, other: names among `compared`.
+        one, other: the two networks, at their bits.
         epsilon: pixel units; needed where the table holds several.
 
     Raises:
         ChartError: if a network is unknown, or the two share no images.
     """
     curves = compared(table, epsilon=epsilon)
-    if one not in curves or other not in curves or one == other:
-        raise ChartError(f"two of {', '.join(curves)} are needed; got {one} and {other}")
+    first, second = pair_of(curves, one, other)
     found = {
         metric: pair
         for metric in WORDS
-        if (pair := paired_accuracy(samples, curves[one], curves[other], metric)) is not None
+        if (pair := paired_accuracy(samples, curves[first], curves[second], metric)) is not None
     }
     if not found:
-        raise ChartError(f"{one} and {other} have not been run on the same images")
+        raise ChartError(f"{first} and {second} have not been run on the same images")
     labels = [words[:1].upper() + words[1:] for words in map(WORDS.__getitem__, found)]
     parts = {
         "both right": [p.both for p in found.values()],
-        f"only {one}": [p.only_one for p in found.values()],
-        f"only {other}": [p.only_other for p in found.values()],
+        f"only {first}": [p.only_one for p in found.values()],
+        f"only {second}": [p.only_other for p in found.values()],
         "neither": [p.neither for p in found.values()],
     }
     total = max(pair.n for pair in found.values())
-    note = collapse_note(curves[one].collapsed or curves[other].collapsed)
+    note = collapse_note(curves[first].collapsed or curves[second].collapsed)
     height = 150 + 62 * len(labels)
     figure = {
         "data": [
@@ -108,7 +122,7 @@ def who_is_right(
         "hatched parts are where the networks differ, and McNemar's test compares these alone.",
         formula=FORMULAS["mcnemar"],
         alt=f"Stacked bars of {total} images. {'; '.join(words)}.",
-        table=_pair_rows(found, one, other),
+        table=_pair_rows(found, first, second),
         note=note,
     )
 

@@ -9,6 +9,7 @@ import pandas as pd
 
 from dqviz.charts.chart import ChartError
 from dqviz.charts.tidy import bits_text, grey_out, one_epsilon, short_networks
+from dqviz.proportions import wilson
 from dqviz.specs import CONTROLS, FULL_PRECISION
 
 CLEAN, ROBUST, ROUNDED = "clean_accuracy", "robust_accuracy", "robust_accuracy_uint8"
@@ -76,6 +77,27 @@ def robust_rows(table: pd.DataFrame, *, epsilon: float | None = None) -> pd.Data
     if len(attacks) > 1:
         raise ChartError(f"these are accuracies under several attacks: {', '.join(attacks)}")
     return grey_out(rows if epsilon is None else one_epsilon(rows, epsilon))
+
+
+def clean_words(table: pd.DataFrame) -> list[str]:
+    """The clean accuracy of each network at its bits, with its 95 % interval (Wilson).
+
+    Args:
+        table: tidy rows of any kind that says `clean_accuracy` and `n_samples` in every row.
+    """
+    telling = ["model", "weights", "weight_bits", "act_bits"]
+    rows = grey_out(table).dropna(subset=["clean_accuracy", "n_samples"]).drop_duplicates(telling)
+    short = short_networks(rows["model"] + "/" + rows["weights"])
+    words = []
+    for row in rows.to_dict("records"):
+        count = int(row["n_samples"])
+        share = wilson(round(row["clean_accuracy"] * count), count)
+        value, low, high = (100 * part for part in (share.value, share.low, share.high))
+        name = short[f"{row['model']}/{row['weights']}"]
+        collapsed = " (collapsed)" if row["collapsed"] else ""
+        bits = bits_text(row["weight_bits"], row["act_bits"])
+        words.append(f"{name}, {bits}{collapsed} {value:.1f} % ({low:.1f} to {high:.1f})")
+    return words
 
 
 def read_robust(rows: pd.DataFrame, *, against: str) -> list[RobustCurve]:

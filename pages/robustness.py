@@ -36,7 +36,7 @@ def draw(settings: Settings) -> None:
     robustness.clean(tab, view)
     content = (at, *choice)
     show.charts(view, robustness.pictures(tab, view, at, choice), content=content)
-    robustness.made_by(specs, view)
+    robustness.made_by(tab, specs, view, at)
     alone, paired = robustness.statements(tab, choice)
     show.claims(f"robust_{tab}", view, *alone, paired=paired, at=at, content=content)
     show.notes(view, at)

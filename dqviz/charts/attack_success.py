@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 import plotly.graph_objects as go
 
-from dqviz.charts.axes import note_annotation, row_axis
+from dqviz.charts.axes import legend_above, note_annotation, row_axis
 from dqviz.charts.chart import Chart, ChartError
 from dqviz.charts.formulas import FORMULAS
 from dqviz.charts.right_images import compared
@@ -94,6 +94,7 @@ def attack_success(
     note = ""
     if common.left_out:
         note = f"Collapsed, and left out: {'; '.join(common.left_out)}."
+    height = 140 + 44 * len(names)
     words = [
         f"{name} {100 * share.value:.1f} % ({100 * share.low:.1f} to {100 * share.high:.1f})"
         for name, share in found["as the attack left them"].items()
@@ -105,21 +106,21 @@ def attack_success(
             if shares
         ],
         "layout": layout(
-            height=130 + 44 * len(names),
+            height=height,
             key="success",
             hovermode="closest",
             xaxis={"title": {"text": "Flipped by the attack (% of images)"}, "range": [-2, 102]},
             yaxis=row_axis("Network (bits)", names),
             annotations=note_annotation(note),
-            legend={"orientation": "h", "x": 0, "y": 1.1, "yanchor": "bottom"},
+            legend=legend_above(note, height),
         ),
     }
     return Chart(
         figure=go.Figure(figure),
         title="Attack success on images that all classify correctly",
         how_to_read=f"Each point is the share of the {n} images right for every network that the "
-        "attack flips, its whisker the 95 % interval: networks of different clean accuracy can be "
-        "compared so.",
+        "attack flips, its whisker the 95 % interval (open squares: images rounded to 8 bits): "
+        "networks of different clean accuracy can be compared so.",
         formula=FORMULAS["success"],
         alt=f"Points with intervals, {n} images. {'; '.join(words)}.",
         table=_success_rows(found, n),
@@ -151,8 +152,13 @@ def _points(kind: str, shares: dict[str, Proportion], place: int) -> dict[str, A
             "thickness": 2,
             "width": 5,
             "color": colour,
+            "visible": place == 0,  # the two nearly lie on one another
         },
-        "marker": {"symbol": ("circle", "square-open")[place], "size": 11, "color": colour},
+        "marker": {
+            "symbol": ("circle", "square-open")[place],
+            "size": 11 + 3 * place,
+            "color": colour,
+        },
         "customdata": list(zip(low, high, strict=True)),
         "hovertemplate": "%{y}: %{x:.1f} % (%{customdata[0]:.1f} to %{customdata[1]:.1f})"
         f"<extra>{kind}</extra>",

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 import plotly.graph_objects as go
 
-from dqviz.charts.axes import note_annotation, row_axis
+from dqviz.charts.axes import note_annotation, row_axis, stack_legend
 from dqviz.charts.chart import Chart, ChartError
 from dqviz.charts.formulas import FORMULAS
 from dqviz.charts.style import GREY, SLOTS, fade, layout
@@ -51,10 +51,11 @@ def breakers(table: pd.DataFrame, samples: pd.DataFrame) -> Chart:
     labels = list(counts)
     totals = {name: sum(found.values()) for name, found in counts.items()}
     note = collapse_note(any(name.endswith("(collapsed)") for name in labels))
+    height = 140 + 46 * len(labels)
     figure = {
         "data": [_bar(part, labels, counts, totals) for part in WORDS],
         "layout": layout(
-            height=140 + 46 * len(labels),
+            height=height,
             key="breakers",
             hovermode="closest",
             barmode="stack",
@@ -62,7 +63,7 @@ def breakers(table: pd.DataFrame, samples: pd.DataFrame) -> Chart:
             xaxis={"title": {"text": "Share of the images (%)"}, "range": [0, 100]},
             yaxis=row_axis("Network (bits)", labels),
             annotations=note_annotation(note),
-            legend={"orientation": "h", "x": 0, "y": 1.1 + 0.1 * bool(note), "yanchor": "bottom"},
+            legend=stack_legend(note, height),
         ),
     }
     said = [

@@ -9,11 +9,11 @@ from typing import Any
 import pandas as pd
 import plotly.graph_objects as go
 
-from dqviz.charts.axes import note_annotation, row_axis
+from dqviz.charts.axes import note_annotation, row_axis, stack_legend
 from dqviz.charts.chart import Chart, ChartError
 from dqviz.charts.formulas import FORMULAS
 from dqviz.charts.paired import PairedAccuracy, paired_accuracy
-from dqviz.charts.robust_rows import ROBUST, WORDS
+from dqviz.charts.robust_rows import CLEAN, ROBUST, ROUNDED
 from dqviz.charts.style import GREY, SLOTS, fade, layout
 from dqviz.charts.tidy import (
     Curve,
@@ -27,6 +27,9 @@ from dqviz.specs import CONTROLS
 
 Key = tuple[str, int, int]
 """A network, MODEL/WEIGHTS, and its weight and activation bits."""
+
+LABELS = {CLEAN: "Clean", ROBUST: "Attacked", ROUNDED: "Attacked, rounded"}
+"""The rows of the picture: images as they are, under attack, and rounded to 8 bits after it."""
 
 PATTERNS = ("", "/", "\\", ".")
 """Hatching of: both right, the first alone, the other alone, neither."""
@@ -80,12 +83,12 @@ def who_is_right(
     first, second = pair_of(curves, one, other)
     found = {
         metric: pair
-        for metric in WORDS
+        for metric in LABELS
         if (pair := paired_accuracy(samples, curves[first], curves[second], metric)) is not None
     }
     if not found:
         raise ChartError(f"{first} and {second} have not been run on the same images")
-    labels = [words[:1].upper() + words[1:] for words in map(WORDS.__getitem__, found)]
+    labels = [LABELS[metric] for metric in found]
     parts = {
         "both right": [p.both for p in found.values()],
         f"only {first}": [p.only_one for p in found.values()],
@@ -106,9 +109,9 @@ def who_is_right(
             barmode="stack",
             bargap=0.35,
             xaxis={"title": {"text": "Images (number)"}, "range": [0, total]},
-            yaxis=row_axis("Images (as they are)", labels),
+            yaxis=row_axis("Images (three kinds)", labels),
             annotations=note_annotation(note),
-            legend={"orientation": "h", "x": 0, "y": 1.12 + 0.1 * bool(note), "yanchor": "bottom"},
+            legend=stack_legend(note, height),
         ),
     }
     words = [

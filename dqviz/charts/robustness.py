@@ -109,9 +109,10 @@ def _attack_words(rows: pd.DataFrame, against: str) -> str:
 
 
 def _x_axis(curves: Sequence[RobustCurve], against: str) -> dict[str, Any]:
-    if against == "epsilon":
-        return {"type": "linear", "rangemode": "tozero", "zeroline": False}
     places = {share.x for c in curves for part in c.shares.values() for share in part}
+    if against == "epsilon":
+        most = max(places)
+        return {"type": "linear", "range": [-0.02 * most, 1.03 * most], "zeroline": False}
     order = [f"{x:.0f}" for x in sorted(places, reverse=True)]
     return {"type": "category", "categoryarray": order}
 

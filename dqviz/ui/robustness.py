@@ -113,12 +113,22 @@ def choose_pair(settings: Settings) -> tuple[Key, Key] | None:
     labels = tuple(found)
     with st.container(horizontal=True, key="pair"):
         one = controls.choose("One network", labels, key="one")
-        other = controls.choose("Other network", labels, key="other", first=1)
+        first = _opposite(list(found.values()))
+        other = controls.choose("Other network", labels, key="other", first=first)
     if one == other:
         st.info("Choose two different networks.", icon=":material/info:")
         return None
     keys = [_key(settings, *found[label]) for label in (one, other)]
     return keys[0], keys[1]
+
+
+def _opposite(found: Sequence[tuple[str, bool]]) -> int:
+    """Where another network at the bits of the first one stands, else whatever is second."""
+    (network, is_quantized), *_ = found
+    alike = [
+        i for i, (name, kind) in enumerate(found) if (name != network) and kind == is_quantized
+    ]
+    return (*alike, 1)[0]
 
 
 def _key(settings: Settings, network: str, is_quantized: bool) -> Key:
@@ -133,11 +143,11 @@ def clean(tab: str, view: View) -> None:
         st.caption(f"**Clean accuracy** (95 % interval): {links.plain(words)}.")
 
 
-def made_by(specs: Sequence[ExperimentSpec], view: View) -> None:
+def made_by(tab: str, specs: Sequence[ExperimentSpec], view: View, at: float) -> None:
     """Which attack, gradient and arithmetic the numbers rest on, and where they are checked."""
     estimators = tuple(dict.fromkeys(spec.quant.estimator for spec in specs))
     parts = [
-        f"Attack: {attack_words(specs[0].attack)}.",
+        f"Attack: {attack_words(specs[0].attack, None if tab == 'Epsilon' else at)}.",
         f"Gradient through rounding: {', '.join(estimators)}.",
     ]
     elsewhere = {spec.crafted_on.label for spec in specs if spec.crafted_on is not None}
@@ -151,10 +161,14 @@ def made_by(specs: Sequence[ExperimentSpec], view: View) -> None:
         st.page_link(page, label=TRUST, icon=":material/verified_user:", help=TRUST_HELP)
 
 
-def attack_words(attack: AttackSpec) -> str:
-    """An attack with its epsilons and steps: `PGD, 10 steps, at 1/255`."""
-    levels = [255 * epsilon for epsilon in attack.epsilons]
-    ends = dict.fromkeys(epsilon_text(round(level, 4)) for level in (min(levels), max(levels)))
+def attack_words(attack: AttackSpec, at: float | None) -> str:
+    """An attack with its steps and epsilons: `PGD, 10 steps, at 1/255`.
+
+    `at` is the only epsilon that is looked at (pixel units); None looks at all.
+    """
+    shown = (at,) if at in attack.epsilons else attack.epsilons
+    levels = [round(255 * epsilon, 4) for epsilon in shown if epsilon is not None]
+    ends = dict.fromkeys(map(epsilon_text, (min(levels), max(levels))))
     steps = "" if attack.name in (*ONE_STEP, "square") else f", {attack.steps} steps"
     queries = f", {attack.queries} queries" if attack.name in ("square", "standard") else ""
     return f"{ATTACK_NAMES[attack.name]}{steps}{queries}, at {' to '.join(ends)}"

@@ -35,7 +35,7 @@ class Flips:
     def median(self) -> float:
         """Half of the images are flipped here, those wrong unattacked among them; infinite where
         more than half withstand up to the bound."""
-        return float(self.by_image.quantile(0.5, interpolation="higher"))
+        return float(self.by_image.quantile(0.5, interpolation="lower"))
 
     def steps(self) -> tuple[list[float], list[float]]:
         """Where the curve steps down, and the share (%) that is right from there on."""

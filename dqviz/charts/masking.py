@@ -94,8 +94,8 @@ def _finding(metric: str, other: str, rows: pd.DataFrame) -> Finding:
 def _points(share: float) -> str:
     points = 100 * share
     if abs(points) < 0.05:
-        return "as many"
-    return f"{abs(points):.1f} points {'more' if points > 0 else 'fewer'}"
+        return "as many standing as"
+    return f"{abs(points):.1f} points {'more' if points > 0 else 'fewer'} standing than"
 
 
 def _range(told: dict[str, float], unit: str) -> str:

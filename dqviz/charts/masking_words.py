@@ -10,8 +10,9 @@ class Question:
     """A check in words.
 
     `asked` is what ought to hold. `evidence` says the number, with the places `value`, `count` and
-    `other`; a difference is in percentage points, a share counts images. `advice` is what to do
-    where it fails. `is_share` says whether the number is a share of images.
+    `other`; a difference is in percentage points (`9.7 points fewer standing than`), a share counts
+    images. `advice` is what to do where it fails. `is_share` says whether the number is a share of
+    images.
     """
 
     asked: str
@@ -20,7 +21,8 @@ class Question:
     is_share: bool = False
 
 
-LEAVES = "the attack leaves {value} standing compared with"
+LEAVES = "the attack leaves {value}"
+ITERATED = "the iterated attack leaves {value}"
 
 QUESTIONS = {
     "unbounded": Question(
@@ -31,33 +33,33 @@ QUESTIONS = {
     ),
     "iterated": Question(
         "Many steps beat one step",
-        f"the iterated {LEAVES} FGSM's single step",
+        f"{ITERATED} FGSM's single step",
         "Small steps are misled. Take random restarts, rescaled logits or another gradient.",
     ),
     "transfer": Question(
         "Attacking the network itself beats a perturbation made for {other}",
-        f"{LEAVES} one carried over from {{other}}",
+        f"{ITERATED} one carried over from {{other}}",
         "Gradients of the other network are better than its own: they are masked. Choose the "
         "gradient of the unquantized network, and quote the lower accuracy.",
     ),
     "square": Question(
         "Gradients beat a search that sees none",
-        f"{LEAVES} Square with {{other}} queries",
+        f"{ITERATED} Square with {{other}} queries",
         "The gradients are worth less than blind search: quote Square's accuracy.",
     ),
     "larger": Question(
         "Twice the epsilon fools at least as many",
-        "twice the epsilon leaves {value} standing compared with the epsilon chosen",
+        "twice the epsilon leaves {value} the epsilon chosen",
         "An honest iterated attack gets stronger with its limit. Take more steps or restarts.",
     ),
     "smaller": Question(
         "Half the epsilon fools no more",
-        "{value} stand at the epsilon chosen compared with half of it",
+        "the epsilon chosen leaves {value} half of it",
         "An honest iterated attack gets weaker with its limit. Take more steps or restarts.",
     ),
     "steps": Question(
         "More steps change little ({other})",
-        f"{LEAVES} more steps ({{other}})",
+        f"{LEAVES} one with more steps",
         "The attack has not arrived: take more steps, and an iterated attack in place of FGSM.",
     ),
     "restarts": Question(

@@ -25,6 +25,10 @@ VIEWS = [
     ("lipschitz", "view=Network", ["bounds"]),
     ("lipschitz", "view=Singular+values", ["spectrum"]),
     ("lipschitz", "view=Measured+gain", ["gain"]),
+    ("robustness", "", ["robust"]),
+    ("robustness", "view=Compare", ["right", "success"]),
+    ("robustness", "view=Transfer", ["transfer"]),
+    ("trust", "", ["variants"]),
 ]
 
 
@@ -115,6 +119,8 @@ def test_more_steps_change_an_iterated_attack(tab):
         ("amplification", "view=Quantizer", "quantizer"),
         ("amplification", "view=Flips", "flips"),
         ("lipschitz", "view=Measured+gain", "gain"),
+        ("robustness", "view=Bit-width", "robust_bits"),
+        ("trust", "", "variants"),
     ],
 )
 def test_epsilon_reaches_every_chart_that_depends_on_it(tab, path, query, chart):

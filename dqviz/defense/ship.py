@@ -11,9 +11,10 @@ from typing import Any
 
 import torch
 from safetensors.torch import save_file
+from torch import nn
 
 from dqviz import __version__
-from dqviz.cards import Card, file_stem, numbered_classes, write_card
+from dqviz.cards import Card, file_stem, load_card, numbered_classes, write_card
 from dqviz.data import ImageData, load_data
 from dqviz.defense.errors import TrainError
 from dqviz.defense.recipe import Recipe, read_recipe
@@ -58,12 +59,30 @@ def train(
     trained = train_network(recipe, folder / stem, data=data, report=progress)
     weights = folder / f"{stem}.safetensors"
     partial = weights.with_suffix(".partial")
-    save_file(trained.model.net.state_dict(), partial)
+    save_file(_stored(trained.model.net, recipe), partial)
     partial.chmod(0o644)  # it is made readable to its owner alone
     partial.replace(weights)
     card = describe(recipe, trained, weights, data=data, test=test)
     write_card(card, folder / f"{stem}.json")
     return weights
+
+
+def _stored(network: nn.Module, recipe: Recipe) -> dict[str, torch.Tensor]:
+    """What goes into the file; the network is rounded to it, so that its card describes the file.
+
+    Raises:
+        TrainError: if a weight is too large for half precision.
+    """
+    kind = torch.float16 if recipe.stored == "float16" else torch.float32
+    state = {
+        name: value.to(kind) if value.is_floating_point() else value
+        for name, value in network.state_dict().items()
+    }
+    lost = [name for name, value in state.items() if not bool(value.isfinite().all())]
+    if lost:
+        raise TrainError(f"{lost[0]} does not fit into {recipe.stored}; set stored = 'float32'")
+    network.load_state_dict(state)
+    return state
 
 
 def _require_match(data: ImageData, test: ImageData) -> None:
@@ -123,6 +142,9 @@ def describe(
             "dqviz": __version__,
             "torch": str(torch.__version__),
             "precision": trained.precision,
+            "threads": torch.get_num_threads(),
+            **({} if recipe.stored == "float32" else {"stored": recipe.stored}),
+            **({"start_sha256": load_card(recipe.start).sha256} if recipe.start else {}),
             "calibration_images": min(CALIBRATION_IMAGES, len(data)),
             "folded_norms": _folded_norms(model, shape),
         },
@@ -130,15 +152,20 @@ def describe(
 
 
 def _statement(recipe: Recipe) -> str:
+    """What the network is, in words."""
+    how = f", fine-tuned from {recipe.start}" if recipe.start else ""
+    how += "" if recipe.adversary is None else f", on {recipe.adversary.words}"
     if recipe.defense.beta == 0 or recipe.defense.arm == "none":
-        return "no penalty, trained at full precision"
+        return f"no penalty, trained at full precision{how}"
     kernel = "raw" if recipe.defense.arm == "raw" else "BatchNorm-folded"
-    return f"penalty only, trained at full precision ({kernel} kernel)"
+    return f"penalty only, trained at full precision ({kernel} kernel){how}"
 
 
 def _plain(recipe: Recipe) -> dict[str, Any]:
     """The recipe as plain JSON values."""
-    table = dataclasses.asdict(recipe)
+    table = {
+        key: value for key, value in dataclasses.asdict(recipe).items() if key in recipe.settings()
+    }
     table["mean"], table["std"] = list(recipe.mean), list(recipe.std)
     return table
 

@@ -1,8 +1,8 @@
 """Training with the Defensive Quantization penalty, resumable after a kill at any moment.
 
-What happens at step k is decided by the recipe and k alone: the order of the images comes from the
-seed and the epoch, crops and flips from the seed and the step. So a training that was killed goes
-on from its last checkpoint as if nothing had happened.
+What happens at step k is decided by the recipe and k alone: the images by `batches`, the attack on
+them, if the recipe has one, by the seed and the step. So a training that was killed goes on from
+its last checkpoint as if nothing had happened.
 """
 
 from __future__ import annotations
@@ -19,13 +19,14 @@ from torch import nn
 from torch.nn import functional as F
 
 from dqviz.data import ImageData, load_data
-from dqviz.defense.augment import random_crop, random_flip
+from dqviz.defense.adversary import attacked
+from dqviz.defense.batches import ATTACK, Batches, seed_of
 from dqviz.defense.errors import TrainError
 from dqviz.defense.norms import NormWatch
 from dqviz.defense.penalty import Layer, orthogonality_penalty, penalized_layers
 from dqviz.defense.precision import Precision, choose_precision
 from dqviz.defense.recipe import Recipe
-from dqviz.models import build
+from dqviz.defense.start import start_network
 from dqviz.models.normalize import Classifier
 
 CHECKPOINT_SECONDS = 30.0
@@ -45,7 +46,8 @@ class Trained:
 class Progress:
     """How far a training is.
 
-    `loss` and `accuracy` are running averages over training batches, the loss without the penalty;
+    `loss` and `accuracy` are running averages over training batches, attacked ones if the recipe
+    attacks them, the loss without the penalty;
     `largest_folded_norm` is that of `NormWatch`.
     """
 
@@ -92,25 +94,9 @@ class _Run:
     """One training: the network, its optimizer, and the step it is at."""
 
     def __init__(self, recipe: Recipe, folder: Path, data: ImageData, device: torch.device) -> None:
-        count = len(data) - recipe.hold_out
-        if count < recipe.batch_size:
-            raise TrainError(
-                f"{len(data)} images less {recipe.hold_out} held out do not fill one batch of "
-                f"{recipe.batch_size}"
-            )
-        if recipe.crop >= data.images.shape[-1]:
-            raise TrainError(
-                f"crop must be below the images' {data.images.shape[-1]} pixels; got {recipe.crop}"
-            )
         self.recipe, self.folder, self.device = recipe, folder, device
-        # bytes: a quarter of the memory, and every data set here has eight bits a channel
-        self.images = (data.images[:count] * 255).round().to(torch.uint8)
-        self.labels = data.labels[:count]
-        self.model: nn.Module = Classifier(
-            build(recipe.arch, len(data.classes), seed=recipe.seed),
-            mean=recipe.mean,
-            std=recipe.std,
-        )
+        self.batches = Batches(recipe, data, device)
+        self.model: nn.Module = start_network(recipe, classes=len(data.classes))
         # Channels last took 11 to 26 % off a step in float32 and in bfloat16, with AVX2 alone and
         # with AMX; so it is not measured anew on each machine, as the precision is.
         self.model.to(device).to(memory_format=torch.channels_last)
@@ -124,7 +110,7 @@ class _Run:
             nesterov=recipe.momentum > 0,
             weight_decay=recipe.weight_decay,
         )
-        self.steps_per_epoch = count // recipe.batch_size
+        self.steps_per_epoch = self.batches.steps_per_epoch
         self.steps = self.steps_per_epoch * recipe.epochs
         self.step = 0
         self.loss = self.accuracy = 0.0
@@ -133,7 +119,7 @@ class _Run:
     def _precision(self) -> Precision:
         if self.recipe.precision != "auto":
             return Precision(self.recipe.precision, 0.0, 0.0)
-        images, labels, _ = self._batch(0)
+        images, labels = self.batches.at(0)
         return choose_precision(self.model, images, labels)
 
     def resume(self) -> None:
@@ -200,8 +186,8 @@ class _Run:
                 self.save()
 
     def one_step(self) -> None:
-        """One batch: forward, penalty, backward, update."""
-        images, labels, _ = self._batch(self.step)
+        """One batch: attack, forward, penalty, backward, update."""
+        images, labels = self._batch()
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(self.recipe, self.step, self.steps_per_epoch)
         self.model.train()
@@ -229,20 +215,15 @@ class _Run:
         self.loss = keep * self.loss + (1 - keep) * loss.item()
         self.accuracy = keep * self.accuracy + (1 - keep) * correct
 
-    def _batch(self, step: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """The augmented images, labels and indices of a step."""
-        recipe = self.recipe
-        epoch, place = divmod(step, self.steps_per_epoch)
-        order = torch.Generator().manual_seed(_mix(recipe.seed, 1, epoch))
-        shuffled = torch.randperm(len(self.images), generator=order)
-        chosen = shuffled[place * recipe.batch_size : (place + 1) * recipe.batch_size]
-        generator = torch.Generator().manual_seed(_mix(recipe.seed, 2, step))
-        images = self.images[chosen].to(self.device).float() / 255
-        images = random_crop(images, pad=recipe.crop, generator=generator)
-        if recipe.flip:
-            images = random_flip(images, generator=generator)
-        images = images.contiguous(memory_format=torch.channels_last)
-        return images, self.labels[chosen].to(self.device), chosen
+    def _batch(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """The step's images, attacked if the recipe says so, and labels."""
+        images, labels = self.batches.at(self.step)
+        adversary = self.recipe.adversary
+        if adversary is not None:
+            seed = seed_of(self.recipe.seed, ATTACK, self.step)
+            with self.precision.autocast(self.device):
+                images = attacked(self.model, images, labels, adversary=adversary, seed=seed)
+        return images, labels
 
     def progress(self, rate: float) -> Progress:
         """Where the training stands; `rate` in images per second."""
@@ -265,8 +246,3 @@ def learning_rate(recipe: Recipe, step: int, steps_per_epoch: int) -> float:
     if step < warmup:
         return recipe.learning_rate * (step + 1) / (warmup + 1)
     return recipe.learning_rate * (steps - step) / max(steps - warmup, 1)
-
-
-def _mix(seed: int, stream: int, place: int) -> int:
-    """A seed for every (recipe's seed, purpose, place): distinct below 2**20 places each."""
-    return (seed * 4 + stream) * (1 << 32) + place

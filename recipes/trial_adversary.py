@@ -1,0 +1,117 @@
+"""The trial behind the adversarially trained networks: epsilon, and the share of a batch attacked.
+
+    python recipes/trial_adversary.py train [FIRST LAST]   # runs FIRST to LAST, resumable
+    python recipes/trial_adversary.py table                # measure, write trial-adversary.csv
+
+The rule is in ADVERSARIAL.md beside this file.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from pathlib import Path
+
+import pandas as pd
+import torch
+from safetensors.torch import load_file, save_file
+
+from dqviz.attacks import FGSM, PGD, RFGSM
+from dqviz.data import load_data
+from dqviz.defense.adversary import Adversary
+from dqviz.defense.recipe import Recipe, read_recipe
+from dqviz.defense.training import train_network
+from dqviz.measure import accuracy
+from dqviz.models import build
+from dqviz.models.normalize import Classifier
+
+HERE = Path(__file__).parent
+FOLDER = Path("runs") / "trial-adversary"
+HOLD_OUT = 5000
+TRAINED = 12800
+ATTACKED = 500
+TRIALS = ((8, 1.0), (8, 0.5), (4, 1.0))
+"""Epsilon in pixel levels, and the share of every batch that is attacked."""
+
+
+def candidates() -> dict[str, Recipe]:
+    """Every run of the trial by its name."""
+    base = read_recipe(HERE / "streetdigits-resnet20-vanilla.toml")
+    base = dataclasses.replace(
+        base,
+        data=dataclasses.replace(base.data, n_samples=HOLD_OUT + TRAINED),
+        start=base.id,
+        epochs=1,
+        learning_rate=0.05,
+        warmup_epochs=0.25,
+        weight_decay=5e-4,
+        hold_out=HOLD_OUT,
+    )
+    runs = {}
+    for level, share in TRIALS:
+        adversary = Adversary(name="rfgsm", epsilon=level / 255, share=share)
+        runs[f"rfgsm-{level}-share{share:g}"] = dataclasses.replace(base, adversary=adversary)
+    return runs
+
+
+def train(first: int, last: int) -> None:
+    """Train runs number `first` to `last` (from 0), leaving those that are finished."""
+    data = load_data(next(iter(candidates().values())).data)
+    for name, recipe in list(candidates().items())[first : last + 1]:
+        done = FOLDER / f"{name}.safetensors"
+        if done.exists():
+            continue
+        trained = train_network(
+            recipe,
+            FOLDER / name,
+            data=data,
+            report=lambda p, name=name: print(name, p, flush=True) if p.step % 20 == 0 else None,
+        )
+        save_file(trained.model.state_dict(), done)
+
+
+def table() -> None:
+    """Measure every finished run on held-out training images and write the table."""
+    runs = candidates()
+    data = load_data(next(iter(runs.values())).data)
+    images, labels = data.images[-HOLD_OUT:], data.labels[-HOLD_OUT:]
+    rows = []
+    for name, recipe in runs.items():
+        model = Classifier(
+            build(recipe.arch, len(data.classes)), mean=recipe.mean, std=recipe.std
+        ).eval()
+        model.load_state_dict(load_file(FOLDER / f"{name}.safetensors"))
+        assert recipe.adversary is not None
+        described = {"run": name, "epsilon_levels": round(255 * recipe.adversary.epsilon)}
+        described |= {"share": recipe.adversary.share}
+        rows.append({**described, **measure(model.requires_grad_(False), images, labels)})
+        print(rows[-1], flush=True)
+    frame = pd.DataFrame(rows)
+    frame.to_csv(HERE / "trial-adversary.csv", index=False, float_format="%.6g")
+
+
+def measure(model: torch.nn.Module, images: torch.Tensor, labels: torch.Tensor) -> dict[str, float]:
+    """Clean accuracy on all images; robust accuracies on the first of them, at 4/255 and 8/255."""
+    found = {"clean_accuracy": accuracy(model, images, labels).value}
+    some, theirs = images[:ATTACKED], labels[:ATTACKED]
+    for level in (4, 8):
+        eps = level / 255
+        attacks = {
+            "fgsm": FGSM(model, eps=eps),
+            "rfgsm": RFGSM(model, eps=eps),
+            "pgd50": PGD(model, eps=eps, steps=50),
+        }
+        for name, attack in attacks.items():
+            adversarial = attack.each(some, theirs, early_stop=True, batch_size=100)[0]
+            found[f"{name}_{level}"] = accuracy(model, adversarial, theirs).value
+    return found
+
+
+if __name__ == "__main__":
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    if sys.argv[1] == "train":
+        train(*(int(text) for text in sys.argv[2:4] or ("0", "99")))
+    elif sys.argv[1] == "table":
+        table()
+    else:
+        sys.exit(f"say train or table; got {sys.argv[1]!r}")

@@ -13,6 +13,8 @@ from dqviz.defense.augment import random_crop, random_flip
 from dqviz.defense.errors import TrainError
 from dqviz.defense.recipe import Recipe
 
+CALIBRATION_IMAGES = 512
+"""Training images, drawn by the recipe's seed, from which ranges and histograms come."""
 ORDER, AUGMENT, ATTACK = 1, 2, 3
 """What a step's random numbers are for: `seed_of` keeps the purposes apart."""
 
@@ -45,6 +47,12 @@ class Batches:
         self.images = (data.images[:count] * 255).round().to(torch.uint8)
         self.labels = data.labels[:count]
         self.steps_per_epoch = count // recipe.batch_size
+
+    def sample(self, count: int) -> torch.Tensor:
+        """Up to `count` images (n, C, H, W) in [0, 1], as they are, drawn by the recipe's seed."""
+        generator = torch.Generator().manual_seed(self.recipe.seed)
+        chosen = torch.randperm(len(self.images), generator=generator)[:count]
+        return (self.images[chosen].float() / 255).to(self.device)
 
     def at(self, step: int) -> tuple[torch.Tensor, torch.Tensor]:
         """The augmented images (N, C, H, W) in [0, 1] and the labels (N,) of a step."""

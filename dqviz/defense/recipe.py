@@ -11,6 +11,7 @@ from typing import Any
 
 from dqviz.defense.adversary import Adversary, pixel_units
 from dqviz.defense.errors import TrainError
+from dqviz.defense.quantized import TrainQuant
 from dqviz.models.checkpoints import LEAST_STD
 from dqviz.specs import DataSpec, DefenseSpec, SpecError
 
@@ -20,7 +21,7 @@ MOST = 2**30 - 1
 _NAME = re.compile(r"[A-Za-z0-9_.+-]{1,80}")
 
 
-_LATER = frozenset({"start", "adversary", "stored"})
+_LATER = frozenset({"start", "quant", "adversary", "stored"})
 """Settings that the first recipes did not have: said only where they are set."""
 
 
@@ -34,8 +35,9 @@ class Recipe:
     A gradient longer than `clip` (Euclidean norm of all parameters) is shortened to it (0: never).
     `precision` is `auto` (bfloat16 where this machine gains from it), `float32` or `bfloat16`.
     `start` is the id of a network that comes with the package, which is trained on; empty begins
-    with weights drawn by the seed. `adversary` attacks the training images; None trains on clean
-    ones. `stored` is the type of the numbers in the file of weights, `float32` or `float16`.
+    with weights drawn by the seed. `quant` are quantizers to train with; None trains at full
+    precision. `adversary` attacks the training images; None trains on clean ones. `stored` is the
+    type of the numbers in the file of weights, `float32` or `float16`.
 
     Raises:
         TrainError: for a value that cannot be.
@@ -60,6 +62,7 @@ class Recipe:
     seed: int = 0
     precision: str = "auto"
     start: str = ""
+    quant: TrainQuant | None = None
     adversary: Adversary | None = None
     stored: str = "float32"
 
@@ -169,6 +172,7 @@ _PARTS: dict[str, type] = {
     "data": DataSpec,
     "test": DataSpec,
     "defense": DefenseSpec,
+    "quant": TrainQuant,
     "adversary": Adversary,
 }
 """Settings that are tables of their own."""

@@ -10,7 +10,8 @@ from __future__ import annotations
 import dataclasses
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,14 +21,22 @@ from torch.nn import functional as F
 
 from dqviz.data import ImageData, load_data
 from dqviz.defense.adversary import attacked
-from dqviz.defense.batches import ATTACK, Batches, seed_of
+from dqviz.defense.batches import ATTACK, CALIBRATION_IMAGES, Batches, seed_of
 from dqviz.defense.errors import TrainError
 from dqviz.defense.norms import NormWatch
+from dqviz.defense.operator_penalty import OperatorPenalty
 from dqviz.defense.penalty import Layer, orthogonality_penalty, penalized_layers
 from dqviz.defense.precision import Precision, choose_precision
+from dqviz.defense.quantized_layers import (
+    hold_steps_positive,
+    put_quantizers,
+    steps_of,
+    take_quantizers,
+)
 from dqviz.defense.recipe import Recipe
 from dqviz.defense.start import start_network
 from dqviz.models.normalize import Classifier
+from dqviz.quantize import OwnRange
 
 CHECKPOINT_SECONDS = 30.0
 AVERAGE = 0.98
@@ -36,10 +45,15 @@ AVERAGE = 0.98
 
 @dataclasses.dataclass(frozen=True)
 class Trained:
-    """A trained network in eval mode, and the precision (`float32`, `bfloat16`) of its training."""
+    """A trained network in eval mode, and the precision (`float32`, `bfloat16`) of its training.
+
+    `ranges` are the layers' own ranges where it was trained quantized; `model` holds its weights
+    before rounding.
+    """
 
     model: Classifier
     precision: str
+    ranges: Mapping[str, OwnRange] | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -87,7 +101,8 @@ def train_network(
     run.go(report)
     model = run.model.to(memory_format=torch.contiguous_format).cpu().eval()
     assert isinstance(model, Classifier)
-    return Trained(model.requires_grad_(False), run.precision.name)
+    ranges = None if recipe.quant is None else take_quantizers(model)
+    return Trained(model.requires_grad_(False), run.precision.name, ranges)
 
 
 class _Run:
@@ -103,8 +118,11 @@ class _Run:
         shape = (int(data.images.shape[1]), int(data.images.shape[2]), int(data.images.shape[3]))
         self.layers: list[Layer] = penalized_layers(self.model, input_shape=shape)
         self.norms = NormWatch(self.layers)
+        self.penalty = self._penalty()
+        if recipe.quant is not None:
+            put_quantizers(self.model, recipe.quant, self.batches.sample(CALIBRATION_IMAGES))
         self.optimizer = torch.optim.SGD(
-            self.model.parameters(),
+            _parameters(self.model),
             lr=0.0,
             momentum=recipe.momentum,
             nesterov=recipe.momentum > 0,
@@ -115,6 +133,14 @@ class _Run:
         self.step = 0
         self.loss = self.accuracy = 0.0
         self.precision = self._precision()
+
+    def _penalty(self) -> Callable[[], torch.Tensor] | None:
+        defense = self.recipe.defense
+        if defense.beta == 0 or defense.arm == "none":
+            return None
+        if defense.arm == "operator":
+            return OperatorPenalty(self.layers, seed=self.recipe.seed)
+        return partial(orthogonality_penalty, self.model, arm=defense.arm, layers=self.layers)
 
     def _precision(self) -> Precision:
         if self.recipe.precision != "auto":
@@ -147,12 +173,14 @@ class _Run:
         self.optimizer.load_state_dict(state["optimizer"])
         self.step, self.loss, self.accuracy = state["step"], state["loss"], state["accuracy"]
         self.precision = Precision(state["precision"], 0.0, 0.0)
+        if isinstance(self.penalty, OperatorPenalty):
+            self.penalty.restore(state["penalty"])
 
     def save(self) -> None:
         """Write `training.pt` whole or not at all."""
         self.folder.mkdir(parents=True, exist_ok=True)
         part = self.folder / f"training.pt.{os.getpid()}.part"
-        state = {
+        state: dict[str, Any] = {
             "recipe": repr(self.recipe),
             "model": self.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
@@ -161,6 +189,8 @@ class _Run:
             "accuracy": self.accuracy,
             "precision": self.precision.name,
         }
+        if isinstance(self.penalty, OperatorPenalty):
+            state["penalty"] = self.penalty.state()
         torch.save(state, part)
         with part.open("rb+") as file:
             os.fsync(file.fileno())  # else a power cut can leave the name without the content
@@ -195,20 +225,19 @@ class _Run:
             logits = self.model(images)
         loss = F.cross_entropy(logits.float(), labels)
         total = loss
-        defense = self.recipe.defense
-        if defense.beta > 0 and defense.arm != "none":
-            penalty = orthogonality_penalty(self.model, arm=defense.arm, layers=self.layers)
-            total = loss + 0.5 * defense.beta * penalty
+        if self.penalty is not None:
+            total = loss + 0.5 * self.recipe.defense.beta * self.penalty()
         if not torch.isfinite(total):
             raise TrainError(
                 f"the loss is {total.item()} at step {self.step}; lower learning_rate (now "
-                f"{self.recipe.learning_rate}) or beta (now {defense.beta})"
+                f"{self.recipe.learning_rate}) or beta (now {self.recipe.defense.beta})"
             )
         self.optimizer.zero_grad(set_to_none=True)
         total.backward()  # type: ignore[no-untyped-call]
         if self.recipe.clip > 0:
             torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.recipe.clip)
         self.optimizer.step()
+        hold_steps_positive(self.model)
         self.step += 1
         correct = (logits.argmax(1) == labels).float().mean().item()
         keep = AVERAGE if self.step > 1 else 0.0
@@ -246,3 +275,13 @@ def learning_rate(recipe: Recipe, step: int, steps_per_epoch: int) -> float:
     if step < warmup:
         return recipe.learning_rate * (step + 1) / (warmup + 1)
     return recipe.learning_rate * (steps - step) / max(steps - warmup, 1)
+
+
+def _parameters(model: nn.Module) -> list[dict[str, Any]]:
+    """What is trained: all parameters, the learned steps of quantizers without weight decay."""
+    steps = steps_of(model)
+    known = {id(step) for step in steps}
+    groups: list[dict[str, Any]] = [
+        {"params": [p for p in model.parameters() if id(p) not in known]}
+    ]
+    return [*groups, {"params": steps, "weight_decay": 0.0}] if steps else groups

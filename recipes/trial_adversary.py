@@ -2,6 +2,7 @@
 
     python recipes/trial_adversary.py train [FIRST LAST]   # runs FIRST to LAST, resumable
     python recipes/trial_adversary.py table                # measure, write trial-adversary.csv
+    python recipes/trial_adversary.py networks             # the networks made: adversarial.csv
 
 The rule is in ADVERSARIAL.md beside this file.
 """
@@ -17,12 +18,13 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from dqviz.attacks import FGSM, PGD, RFGSM
+from dqviz.cards import file_stem, shipped_ids
 from dqviz.data import load_data
 from dqviz.defense.adversary import Adversary
 from dqviz.defense.recipe import Recipe, read_recipe
 from dqviz.defense.training import train_network
 from dqviz.measure import accuracy
-from dqviz.models import build
+from dqviz.models import build, load_model
 from dqviz.models.normalize import Classifier
 
 HERE = Path(__file__).parent
@@ -92,6 +94,21 @@ def table() -> None:
     frame.to_csv(HERE / "trial-adversary.csv", index=False, float_format="%.6g")
 
 
+def networks() -> None:
+    """Measure what was trained in the end; its training images decide, test images only report."""
+    rows = []
+    for id in (name for name in shipped_ids() if name.startswith("streetdigits/resnet20/rfgsm")):
+        model, recipe = load_model(id), read_recipe(HERE / f"{file_stem(id)}.toml")
+        assert recipe.adversary is not None
+        for split in ("train", "test"):
+            data = load_data(dataclasses.replace(recipe.data, split=split, n_samples=ATTACKED))
+            found = measure(model, data.images, data.labels, epsilon=recipe.adversary.epsilon)
+            rows.append({"network": id, "split": split, "n": len(data), **found})
+            print(rows[-1], flush=True)
+    frame = pd.DataFrame(rows)
+    frame.to_csv(HERE / "adversarial.csv", index=False, float_format="%.6g")
+
+
 def measure(
     model: torch.nn.Module, images: torch.Tensor, labels: torch.Tensor, *, epsilon: float
 ) -> dict[str, float]:
@@ -115,5 +132,7 @@ if __name__ == "__main__":
         train(*(int(text) for text in sys.argv[2:4] or ("0", "99")))
     elif sys.argv[1] == "table":
         table()
+    elif sys.argv[1] == "networks":
+        networks()
     else:
-        sys.exit(f"say train or table; got {sys.argv[1]!r}")
+        sys.exit(f"say train, table or networks; got {sys.argv[1]!r}")

@@ -160,9 +160,12 @@ def test_settings_stay_from_page_to_page(tab):
     tab.settle()
     first = tab.wait_for_chart("growth")
     assert any("W8 A3" in name for name in curves(first))
-    tab.page.locator("[data-testid=stTopNavLink]", has_text="Lipschitz").click()
-    tab.page.wait_for_url("**/lipschitz?*")
-    tab.wait_for_chart("constants")
+    tab.page.locator("[data-testid=stTopNavLink]", has_text="Robustness").click()
+    tab.page.wait_for_url("**/robustness?*")
+    tab.wait_for_chart("robust")
+    tab.page.locator(".st-key-made_by").get_by_role("link", name="Can you trust it?").click()
+    tab.page.wait_for_url("**/trust?*")
+    tab.wait_for_chart("variants")
     assert (tab.query()["abits"], tab.query()["eps"]) == (["3"], ["2/255"])
 
 

@@ -16,13 +16,14 @@ from dqviz.measure.quantizer_noise import noise_sums
 from dqviz.specs import ExperimentSpec, spec_key
 
 from . import accuracy, amplification, lipschitz, playground
+from .arithmetic import precision_of
 from .columns import common_columns
 from .findings import Findings
 from .provenance import provenance
 from .resolve import Look, is_resolved, resolve
 from .result import Result, make_samples, make_table
 from .steps import Steps
-from .workbench import PRECISION, Workbench
+from .workbench import Workbench
 
 Measure = Callable[[ExperimentSpec, Workbench, Steps], Findings]
 
@@ -75,7 +76,7 @@ def run(
         reasons=found.reasons,
         epsilon_notes=found.epsilon_notes,
         provenance=provenance(
-            precision=PRECISION,
+            precision=precision_of(resolved),
             threads=torch.get_num_threads(),
             seconds=time.monotonic() - begin,
         ),

@@ -14,6 +14,7 @@ from dqviz.measure.accuracy import Proportion, wilson
 from dqviz.models import model_info
 from dqviz.specs import AttackSpec, Craft, DataSpec, ExperimentSpec
 
+from .arithmetic import is_fast
 from .findings import Findings
 from .steps import Steps
 from .workbench import Subject, Workbench, at_full_precision
@@ -58,6 +59,7 @@ class Setting:
             batch_size=self.spec.batch_size,
             steps=steps,
             early_stop=early_stop,
+            fast=is_fast(self.spec),
         )
 
     def accuracy_columns(self, steps: Steps, *, clean: float | None = None) -> Mapping[str, Any]:

@@ -186,24 +186,40 @@ class _FakeQuantize(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *grads: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         (grad,) = grads
-        return _through_rounding(ctx, grad), None, None, None, None, None, None
+        inside = ctx.saved_tensors[0] if ctx.saved_tensors else None
+        through = through_rounding(grad, inside, ctx.estimator, ctx.edges)
+        return through, None, None, None, None, None, None
 
 
-def _through_rounding(ctx: Any, grad: torch.Tensor) -> torch.Tensor:
-    """The gradient with respect to a quantizer's input by its estimator; the others are refused."""
-    if ctx.estimator == "clipped":
-        (inside,) = ctx.saved_tensors
-        if ctx.edges is None:
+def through_rounding(
+    grad: torch.Tensor,
+    inside: torch.Tensor | None,
+    estimator: str,
+    edges: tuple[float, float] | None,
+) -> torch.Tensor:
+    """The gradient with respect to a quantizer's input, by its estimator.
+
+    Args:
+        grad: that with respect to its output.
+        inside: for `clipped`, the input, or without `edges` a mask of what lies within the range.
+        estimator: its name.
+        edges: from `range_edges`.
+
+    Raises:
+        QuantizeError: if the estimator is none of a quantizer's.
+    """
+    if estimator == "clipped" and inside is not None:
+        if edges is None:
             return torch.where(inside, grad, 0)
         # One pass, where a product with a mask takes ten times as long: the mask is no float.
-        within: torch.Tensor = torch.ops.aten.hardtanh_backward(grad, inside, *ctx.edges)
+        within: torch.Tensor = torch.ops.aten.hardtanh_backward(grad, inside, *edges)
         return within
-    if ctx.estimator == "none":
+    if estimator == "none":
         return torch.zeros_like(grad)
-    if ctx.estimator == "identity":
+    if estimator == "identity":
         return grad
     raise QuantizeError(
-        f"the estimator {ctx.estimator!r} goes backward through a whole network at full precision, "
+        f"the estimator {estimator!r} goes backward through a whole network at full precision, "
         "not through a quantizer: attack BackwardThrough(network, backward=unquantized) instead"
     )
 

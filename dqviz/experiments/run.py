@@ -15,7 +15,7 @@ from dqviz.measure.distances import difference_norms, norms, norms_around_mean
 from dqviz.measure.quantizer_noise import noise_sums
 from dqviz.specs import ExperimentSpec, spec_key
 
-from . import accuracy, amplification, lipschitz, playground
+from . import accuracy, amplification, lipschitz, masking, playground
 from .arithmetic import precision_of
 from .columns import common_columns
 from .findings import Findings
@@ -32,6 +32,7 @@ KINDS: Mapping[str, Measure] = {
     "lipschitz": lipschitz.measure,
     "accuracy": accuracy.measure,
     "playground": playground.measure,
+    "masking": masking.measure,
 }
 
 BENCH = Workbench()

@@ -10,7 +10,7 @@ import streamlit as st
 from dqviz.data import data_folder
 from dqviz.specs import AttackSpec, DataSpec, ExperimentSpec, QuantSpec
 from dqviz.ui import choices, links
-from dqviz.ui.settings import ATTACK_NAMES, CRAFTED, MAX_SEED, STEPS, epsilon_text
+from dqviz.ui.settings import ATTACK_NAMES, CRAFTED, MAX_SEED, ONE_STEP, STEPS, epsilon_text
 
 PAGES = {
     "Amplification": ("amplification", ()),
@@ -58,7 +58,7 @@ def _lost(spec: ExperimentSpec) -> list[str]:
     plain_data = DataSpec(
         name=data.name, n_samples=data.n_samples, seed=data.seed, fingerprint=data.fingerprint
     )
-    iterated = attack.name in ("bim", "pgd")
+    iterated = attack.name not in ONE_STEP
     reasons = {
         "the network is no shipped one": spec.model.id not in choices.networks(),
         "the data is not in the data folder": _data_name(data.name) not in choices.data_sets(),
@@ -87,10 +87,10 @@ def _data_name(name: str) -> str:
     return f"{kind}:{path[len(root) + 1 :]}" if separator and path.startswith(root) else name
 
 
-def draw(spec: ExperimentSpec, title: str) -> None:
-    """Links to the pages that show a cell."""
+def draw(spec: ExperimentSpec, title: str, *, key: str = "opening") -> None:
+    """Links to the pages that show a cell; `key` tells several on one page apart."""
     query, lost = query_of(spec)
-    with st.container(horizontal=True, vertical_alignment="center", key="opening"):
+    with st.container(horizontal=True, vertical_alignment="center", key=key):
         st.markdown(f"**{links.plain(title)}**: look at it on", width="content")
         for label, (page, more) in PAGES.items():
             address = links.address(page, (*query, *more))

@@ -67,9 +67,11 @@ def copy_of(network: fx.GraphModule, gradients: str, quant: QuantSpec) -> Copy:
     best = max(PRECISIONS[kind_of(quant)], key=len)  # with bfloat16 wherever it can be
     if gradients == "emulated":
         return Copy(emulated(network, best), own, f"{WORDS[best]}, emulated")
-    arithmetic = fast_arithmetic(quant)
-    if gradients == "bfloat16":
-        arithmetic = dataclasses.replace(own, precision=best)
+    if gradients == "measured":
+        arithmetic = fast_arithmetic(quant)
+    else:
+        usable = gradients in PRECISIONS[kind_of(quant)]
+        arithmetic = dataclasses.replace(own, precision=gradients if usable else best)
     return Copy(gradients_in(network, arithmetic), arithmetic, in_words(arithmetic))
 
 

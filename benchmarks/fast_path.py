@@ -7,7 +7,8 @@ leaves 20 to 80 % right, both on the same images; success is judged on the netwo
 either way. To hold: the one-sided 95 % bound on the paired difference, fast minus float32, is at
 most half a point. Results are appended to a file batch by batch, and a run goes on where the last
 one stopped. `--gradients emulated` computes on machines without instructions for bfloat16 what one
-with them would (see `emulation`); `measured` takes what the fast path chose here.
+with them would (see `emulation`); `measured` takes what the fast path chose here, a name that
+arithmetic, where the network can have it.
 """
 
 from __future__ import annotations

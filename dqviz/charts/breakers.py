@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 from dqviz.charts.axes import note_annotation, row_axis, stack_legend
 from dqviz.charts.chart import Chart, ChartError
 from dqviz.charts.formulas import FORMULAS
-from dqviz.charts.style import GREY, SLOTS, fade, layout
+from dqviz.charts.style import DARK_GREY, SLOTS, WRITTEN, layout, solid_bar
 from dqviz.charts.tidy import Curve, collapse_note, curve_names, grey_out, read_curves
 
 METRIC = "broken_by"
@@ -28,13 +28,13 @@ WORDS = {
 """The parts of a bar from left to right: the last attack to try comes first."""
 
 LOOKS = {
-    "none": (SLOTS[1].colour, 0.45, ""),
-    "square": (SLOTS[3].colour, 0.3, "x"),
-    "apgd_dlr": (SLOTS[2].colour, 0.3, "\\"),
-    "apgd_ce": (SLOTS[0].colour, 0.3, "/"),
-    "clean": (GREY, 0.3, "."),
+    "none": (SLOTS[1].colour, ""),
+    "square": (SLOTS[3].colour, "x"),
+    "apgd_dlr": (SLOTS[2].colour, "\\"),
+    "apgd_ce": (SLOTS[0].colour, "/"),
+    "clean": (DARK_GREY, "."),
 }
-"""Colour, opacity and hatching of each part."""
+"""Colour and hatching of each part."""
 
 
 def breakers(table: pd.DataFrame, samples: pd.DataFrame) -> Chart:
@@ -117,9 +117,7 @@ def _of(samples: pd.DataFrame, curve: Curve) -> pd.Series[bool]:
 def _bar(
     part: str, labels: Sequence[str], counts: dict[str, dict[str, int]], totals: dict[str, int]
 ) -> dict[str, Any]:
-    colour, opacity, hatch = LOOKS[part]
     numbers = [counts[name][part] for name in labels]
-    pattern = {"shape": hatch, "fillmode": "overlay", "fgcolor": colour, "solidity": 0.2}
     return {
         "type": "bar",
         "orientation": "h",
@@ -130,11 +128,8 @@ def _bar(
         "textposition": "inside",
         "insidetextanchor": "middle",
         "textangle": 0,
-        "marker": {
-            "color": fade(colour, opacity),
-            "line": {"color": colour, "width": 1.2},
-            "pattern": {**pattern, "size": 9},
-        },
+        "insidetextfont": WRITTEN,
+        "marker": solid_bar(*LOOKS[part]),
         "hovertemplate": f"%{{y}}, {WORDS[part]}: %{{text}} images (%{{x:.1f}} %)<extra></extra>",
     }
 

@@ -13,6 +13,7 @@ significance unless an interval or a test was computed.
 from __future__ import annotations
 
 from dqviz.charts.accuracy_claims import accuracy_difference
+from dqviz.charts.attack_claims import broken_by_which, smallest_compared, transferred_better
 from dqviz.charts.claim import Claim
 from dqviz.charts.distance_claims import (
     attack_against_controls,
@@ -22,12 +23,7 @@ from dqviz.charts.distance_claims import (
 )
 from dqviz.charts.network_claims import failure_predicted, folded_norms, margins
 from dqviz.charts.quantizer_claims import flips_effect, quantizer_enlarges
-from dqviz.charts.robust_claims import (
-    broken_by_which,
-    smallest_compared,
-    transferred_better,
-    two_compared,
-)
+from dqviz.charts.robust_claims import two_compared
 
 __all__ = [
     "Claim",

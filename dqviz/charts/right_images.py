@@ -14,7 +14,7 @@ from dqviz.charts.chart import Chart, ChartError
 from dqviz.charts.formulas import FORMULAS
 from dqviz.charts.paired import PairedAccuracy, paired_accuracy
 from dqviz.charts.robust_rows import CLEAN, ROBUST, ROUNDED
-from dqviz.charts.style import GREY, SLOTS, fade, layout
+from dqviz.charts.style import DARK_GREY, GREY, SLOTS, WRITTEN, layout, solid_bar
 from dqviz.charts.tidy import (
     Curve,
     collapse_note,
@@ -31,8 +31,8 @@ Key = tuple[str, int, int]
 LABELS = {CLEAN: "Clean", ROBUST: "Attacked", ROUNDED: "Attacked, rounded"}
 """The rows of the picture: images as they are, under attack, and rounded to 8 bits after it."""
 
-PATTERNS = ("", "/", "\\", ".")
-"""Hatching of: both right, the first alone, the other alone, neither."""
+LOOKS = ((GREY, ""), (SLOTS[0].colour, "/"), (SLOTS[1].colour, "\\"), (DARK_GREY, "."))
+"""Colour and hatching of: both right, the first alone, the other alone, neither."""
 
 
 def compared(table: pd.DataFrame, *, epsilon: float | None = None) -> dict[str, Curve]:
@@ -131,8 +131,6 @@ def who_is_right(
 
 
 def _bar(name: str, labels: Sequence[str], counts: Sequence[int], place: int) -> dict[str, Any]:
-    colour = (GREY, SLOTS[0].colour, SLOTS[1].colour, GREY)[place]
-    fill = (0.55, 0.35, 0.35, 0.12)[place]
     return {
         "type": "bar",
         "orientation": "h",
@@ -142,18 +140,9 @@ def _bar(name: str, labels: Sequence[str], counts: Sequence[int], place: int) ->
         "text": [str(count) if count else "" for count in counts],
         "textposition": "inside",
         "insidetextanchor": "middle",
+        "insidetextfont": WRITTEN,
         "textangle": 0,
-        "marker": {
-            "color": fade(colour, fill),
-            "line": {"color": colour, "width": 1.2},
-            "pattern": {
-                "shape": PATTERNS[place],
-                "fillmode": "overlay",
-                "fgcolor": colour,
-                "size": 9,
-                "solidity": 0.2,
-            },
-        },
+        "marker": solid_bar(*LOOKS[place]),
         "hovertemplate": f"%{{y}}, {name}: %{{x}}<extra></extra>",
     }
 

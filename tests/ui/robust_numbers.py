@@ -112,5 +112,6 @@ def masking_rows(spec: ExperimentSpec) -> Iterator[dict[str, Any]]:
             more = {"other": other, "variant": ""}
             yield {**network_row(name, statistic, number), **place, **more}
     for variant in VARIANTS:
-        count = {"noise": 36, "square": 30}.get(variant, 37 if masked else 20)
+        left = int((flips_at(spec) > place["epsilon"]).sum())
+        count = {"noise": 36, "square": 30}.get(variant, left)
         yield from share_rows("survival", count, 38, **place, variant=variant, other="")

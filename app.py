@@ -21,6 +21,7 @@ page = st.navigation(
         st.Page(PAGES / "playground.py", title="Playground", icon=":material/image_search:"),
         st.Page(PAGES / "amplification.py", title="Amplification", icon=":material/trending_up:"),
         st.Page(PAGES / "lipschitz.py", title="Lipschitz", icon=":material/straighten:"),
+        st.Page(PAGES / "trust.py", title="Can you trust it?", icon=":material/verified_user:"),
         st.Page(PAGES / "studies.py", title="Studies", icon=":material/science:"),
         st.Page(PAGES / "jobs.py", title="Jobs", icon=":material/work_history:"),
         st.Page(PAGES / "glossary.py", title="Glossary", icon=":material/menu_book:"),

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from dqviz.ui import links, session, studies, study_form, study_views
+from dqviz.ui import links, session, studies, study_form, study_report, study_views
 from dqviz.ui.settings import choice
 
 NONE_YET = """No study is here yet. A study is a grid of experiments: start one above, or on the
@@ -16,14 +16,7 @@ def draw_store(name: str) -> None:
     st.caption(f"{len(cells):,} cells: " + ", ".join(f"{n:,} {what}" for what, n in counts.items()))
     if numbers:
         study_views.draw(name, state, numbers)
-        st.download_button(
-            "Report as HTML",
-            lambda: studies.report(name, state),
-            file_name=f"{studies.path_of(name).stem}.html",
-            mime="text/html",
-            on_click="ignore",
-            icon=":material/download:",
-        )
+        study_report.draw(name, state)
     else:
         st.info("No cell is finished yet.", icon=":material/hourglass_empty:")
     failed = cells[cells["state"] == "failed"]

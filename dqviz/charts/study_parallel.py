@@ -14,6 +14,8 @@ from dqviz.charts.axes import log_ticks, thinned, tick_text
 from dqviz.charts.chart import Chart, ChartError
 from dqviz.charts.formulas import FORMULAS
 from dqviz.charts.study_rows import (
+    Address,
+    addresses_of,
     formula_of,
     networks_of,
     spread_widely,
@@ -98,6 +100,35 @@ def study_parallel(
         table=as_shown(rows),
         note=note,
     )
+
+
+def study_cells(
+    table: pd.DataFrame, *, metrics: Mapping[str, str]
+) -> tuple[pd.DataFrame, list[Address]]:
+    """What `study_parallel` draws as lines, as a table, and where the cell of each row is found.
+
+    Returns:
+        A row a cell with its settings that vary and its numbers, as the axes show them, and the
+        addresses in the same order.
+
+    Raises:
+        ChartError: as `study_parallel`.
+    """
+    parts = [_rows(table, metric, statistic) for metric, statistic in metrics.items()]
+    cells, _ = _cells(pd.concat(parts), list(metrics))
+    shown = {
+        words.replace("<br>", " "): _shown(name, cells[name])
+        for name, words in SETTINGS.items()
+        if cells[name].nunique(dropna=False) > 1
+    }
+    numbers = {title_of(metric): cells[metric] for metric in metrics}
+    return pd.DataFrame({**shown, **numbers}).reset_index(drop=True), addresses_of(cells)
+
+
+def _shown(name: str, values: pd.Series[Any]) -> pd.Series[Any]:
+    if name == "attack":
+        return values.map(lambda attack: ATTACK_NAMES.get(attack, attack))
+    return (255 * values).round(6) if name == "epsilon" else values
 
 
 def _rows(table: pd.DataFrame, metric: str, statistic: str) -> pd.DataFrame:

@@ -135,20 +135,29 @@ def mean_over_seeds(rows: pd.DataFrame, statistic: str) -> Mean:
     else:
         ends = [rows.loc[rows["statistic"] == end, "value"] for end in ("low", "high")]
         low, high = (float(end.iloc[0]) if len(end) else math.nan for end in ends)
-    return Mean(value=mean, low=low, high=high, runs=runs, address=_address(rows))
+    (address,) = addresses_of(rows.iloc[:1])
+    if rows["seed"].nunique() != 1:
+        address = address._replace(seed=None)
+    return Mean(value=mean, low=low, high=high, runs=runs, address=address)
 
 
-def _address(rows: pd.DataFrame) -> Address:
-    first = rows.iloc[0]
+def addresses_of(rows: pd.DataFrame) -> list[Address]:
+    """Where the cell of each row is found."""
+    columns = [rows[name] for name in ("model", "weights", *Address._fields[1:])]
+    return [_address(*row) for row in zip(*columns, strict=True)]
+
+
+def _address(model: str, weights: str, *settings: Any) -> Address:
+    weight_bits, act_bits, attack, epsilon, seed, data, n_samples = settings
     return Address(
-        network=f"{first['model']}/{first['weights']}",
-        weight_bits=int(first["weight_bits"]),
-        act_bits=int(first["act_bits"]),
-        attack=_given(first["attack"], str),
-        epsilon=_given(first["epsilon"], float),
-        seed=_given(first["seed"], int) if rows["seed"].nunique() == 1 else None,
-        data=_given(first["data"], str),
-        n_samples=_given(first["n_samples"], int),
+        network=f"{model}/{weights}",
+        weight_bits=int(weight_bits),
+        act_bits=int(act_bits),
+        attack=_given(attack, str),
+        epsilon=_given(epsilon, float),
+        seed=_given(seed, int),
+        data=_given(data, str),
+        n_samples=_given(n_samples, int),
     )
 
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 SHOWN = 40
 PROBE_IMAGES = 32
+PROBE_EPSILONS = 4
 COLUMNS = (
     *("state", "kind", "model", "weights", "weight_bits", "act_bits", "attack", "epsilon"),
     *("data", "n_samples", "seed"),
@@ -63,7 +64,7 @@ def estimate(tasks: Sequence[Group], *, progress: ProgressLine) -> float:
     """About how many seconds the tasks take one after the other.
 
     The first task of each kind, attack and architecture is tried on a few images, twice, so that
-    what happens only once does not count, and scaled up to the images asked for.
+    what happens only once does not count, and scaled up to the images and epsilons asked for.
     """
     alike: dict[tuple[str, ...], list[Group]] = defaultdict(list)
     for task in tasks:
@@ -74,26 +75,35 @@ def estimate(tasks: Sequence[Group], *, progress: ProgressLine) -> float:
     total = 0.0
     for number, members in enumerate(alike.values()):
         progress(number / len(alike), "trying one cell of each kind")
-        images, seconds = _try(members[0].spec)
-        total += sum(seconds * _images(task.spec) * len(task.cells) / images for task in members)
+        largest = max(members, key=lambda task: len(task.cells))
+        images, one, more = _try(largest.spec)
+        for task in members:
+            total += (one + more * (len(task.cells) - 1)) * _images(task.spec) / images
     return total
 
 
-def _try(spec: ExperimentSpec) -> tuple[int, float]:
-    """How many images were tried, and the seconds that took for one epsilon."""
+def _try(spec: ExperimentSpec) -> tuple[int, float, float]:
+    """How many images were tried, and the seconds for the first epsilon and for each further one.
+
+    Epsilons that are computed together share most of the work.
+    """
     from dqviz.experiments.run import run
     from dqviz.experiments.workbench import Workbench
 
     images = min(_images(spec), PROBE_IMAGES)
-    data = dataclasses.replace(spec.data, n_samples=images)
-    attack = dataclasses.replace(spec.attack, epsilons=spec.attack.epsilons[:1])
-    bench, seconds = Workbench(), 0.0
-    for seed in (0, 1):  # the second finds the network loaded and everything warm
-        data = dataclasses.replace(data, seed=seed)
+    some = spec.attack.epsilons[:PROBE_EPSILONS]
+    bench, took = Workbench(), dict[int, float]()
+    # The first try finds nothing loaded and nothing warm, and does not count.
+    for seed, count in enumerate((1, 1, len(some))):
+        data = dataclasses.replace(spec.data, n_samples=images, seed=seed)
+        attack = dataclasses.replace(spec.attack, epsilons=some[:count])
         begin = time.monotonic()
         run(dataclasses.replace(spec, data=data, attack=attack), bench=bench)
-        seconds = time.monotonic() - begin
-    return images, seconds
+        took[count] = time.monotonic() - begin
+        if seed and len(some) == 1:
+            break
+    further = max(took[len(some)] - took[1], 0.0) / max(len(some) - 1, 1)
+    return images, took[1], further
 
 
 def _images(spec: ExperimentSpec) -> int:

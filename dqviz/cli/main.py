@@ -42,6 +42,10 @@ ACCURACY_EXAMPLES = """examples:
   python -m dqviz accuracy --model streetdigits/resnet20/vanilla --attack pgd --eps 1/255 \\
       --steps 10 --act-bits 4
   python -m dqviz accuracy --n 500 --eps 0.5/255,1/255,2/255 --out accuracy.json"""
+TRUST_EXAMPLES = """examples:
+  python -m dqviz trust --n 128 --weight-bits 8 --act-bits 4 --attack pgd --eps 1/255
+  python -m dqviz trust --checkpoint FILE --arch resnet20 --classes 10 --data parquet:PATH \\
+      --act-bits 4 --attack apgd_dlr --eps 2/255 --out checks.csv"""
 SWEEP_EXAMPLES = """examples:
   python -m dqviz sweep grid.toml --dry-run
   python -m dqviz sweep grid.toml --store study.sqlite --workers 2
@@ -135,6 +139,9 @@ def build_parser() -> argparse.ArgumentParser:
     )
     _add_experiment(
         add("accuracy", "measure clean and robust accuracy", ACCURACY_EXAMPLES, _accuracy)
+    )
+    _add_experiment(
+        add("trust", "check whether an attack's result can be trusted", TRUST_EXAMPLES, _trust)
     )
     results = add("results", "look into a store of results", results_options.EXAMPLES, _results)
     results_options.add_options(results)
@@ -236,6 +243,12 @@ def _accuracy(options: argparse.Namespace, progress: ProgressLine) -> str | None
     from .views import accuracy_view
 
     return _experiment("accuracy", accuracy_view, options, progress)
+
+
+def _trust(options: argparse.Namespace, progress: ProgressLine) -> str | None:
+    from .trust import trust_view
+
+    return _experiment("masking", trust_view, options, progress)
 
 
 def _experiment(

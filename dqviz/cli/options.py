@@ -129,7 +129,13 @@ def add_quantization(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--fold-batchnorm", action=argparse.BooleanOptionalAction, default=True, help="(default)"
     )
-    group.add_argument("--estimator", choices=ESTIMATORS, default="clipped")
+    group.add_argument(
+        "--estimator",
+        choices=ESTIMATORS,
+        default="clipped",
+        help="the gradient that attacks see through rounding: passed on everywhere, within the "
+        "range alone, that of the network at full precision, or none (default: clipped)",
+    )
     group.add_argument(
         "--calibration",
         metavar="DATA",

@@ -12,11 +12,12 @@ from dqviz.cards import numbered_classes
 from dqviz.data import DataError, ImageData, count_images
 from dqviz.measure.accuracy import Proportion, wilson
 from dqviz.models import model_info
-from dqviz.specs import FULL_PRECISION, AttackSpec, Craft, DataSpec, ExperimentSpec
+from dqviz.specs import AttackSpec, Craft, DataSpec, ExperimentSpec
 
+from .arithmetic import is_fast
 from .findings import Findings
 from .steps import Steps
-from .workbench import Subject, Workbench
+from .workbench import Subject, Workbench, at_full_precision
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -58,6 +59,7 @@ class Setting:
             batch_size=self.spec.batch_size,
             steps=steps,
             early_stop=early_stop,
+            fast=is_fast(self.spec),
         )
 
     def accuracy_columns(self, steps: Steps, *, clean: float | None = None) -> Mapping[str, Any]:
@@ -83,11 +85,8 @@ def prepare(spec: ExperimentSpec, bench: Workbench, steps: Steps) -> Setting:
     images_spec = bench.sized(spec.data, spec.model)
     loading, preparing = steps.split([1, 1])
     data = bench.data(images_spec, loading)
-    full_precision = dataclasses.replace(
-        spec.quant, weight_bits=FULL_PRECISION, act_bits=FULL_PRECISION
-    )
     own = Craft(model=spec.model, quant=spec.quant)
-    full = Craft(model=spec.model, quant=full_precision)
+    full = at_full_precision(own)
     calibration = spec.calibration
     subject = bench.subject(own, calibration, images_spec, preparing)
     source = subject

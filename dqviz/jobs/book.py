@@ -5,6 +5,7 @@ Whatever ends the server, the jobs that were not over are taken up again by the 
 
 from __future__ import annotations
 
+import contextlib
 import re
 import threading
 from collections.abc import Sequence
@@ -14,10 +15,12 @@ from dqviz.experiments import Engine
 from dqviz.experiments.handle import DONE, FAILED, RUNNING
 from dqviz.specs import ExperimentSpec
 from dqviz.studies import parse_grid
+from dqviz.studies.shipped import PREFIX, find_store
 
 from .confine import confined
 from .folder import JobFolder
 from .record import OPEN, Address, Record
+from .report_work import ReportWork
 from .work import PageWork, StudyWork, View, Work
 
 LOOK_SECONDS = 0.2
@@ -109,6 +112,32 @@ class Book:
             self._begin(record, self._study(record))
             return record
 
+    def add_report(self, user: str, *, store: str) -> Record:
+        """Starts a report on a store; where this user has one being written, that is returned.
+
+        Raises:
+            JobError: for a path, and where there are too many jobs.
+            StoreError: if no such store comes with the package.
+        """
+        if Path(store).name != store:
+            raise JobError(f"a report is on a store in the folder of stores; got {store!r}")
+        find_store(store)
+        with self._lock:
+            for record in self._open():
+                if (record.user, record.report, record.store) == (user, True, store):
+                    return record
+            if reason := self._room(user):
+                raise JobError(reason)
+            address = ("studies", (("store", store),))
+            title = f"Report on {store}"
+            record = Record(user=user, title=title, address=address, store=store, report=True)
+            self._begin(record, self._report(record))
+            return record
+
+    def report_file(self, id: str) -> Path:
+        """Where the report of that job is, once it is written."""
+        return self._stores.parent / "reports" / f"{id}.html"
+
     def jobs(self, user: str) -> list[View]:
         """The jobs of one user, the latest first."""
         with self._lock:
@@ -151,6 +180,8 @@ class Book:
                 raise JobError(reason)
             if record.is_study:
                 self.add_study(user, grid=record.grid, store=record.store)
+            elif record.report:
+                self.add_report(user, store=record.store)
             else:
                 title, address = record.title, record.address
                 self.add_page(user, title=title, address=address, specs=record.specs)
@@ -163,6 +194,9 @@ class Book:
             if record is not None and record.user == user and record.state != OPEN:
                 del self._records[id]
                 self._folder.remove(id)
+                if record.report:
+                    with contextlib.suppress(OSError):
+                        self.report_file(id).unlink(missing_ok=True)
 
     def close(self) -> None:
         """Lets go of the folder; what is open stays so."""
@@ -190,6 +224,11 @@ class Book:
 
     def _study(self, record: Record) -> StudyWork:
         return StudyWork(record, self._engine, stores=self._stores, on_end=self._changed.set)
+
+    def _report(self, record: Record) -> ReportWork:
+        name, out = record.store, self.report_file(record.id)
+        store = find_store(name) if name.startswith(PREFIX) else self._stores / name
+        return ReportWork(record, store=store, out=out, on_end=self._changed.set)
 
     def _begin(self, record: Record, work: Work) -> None:
         self._records[record.id] = record
@@ -234,6 +273,8 @@ class Book:
             work: Work
             if record.is_study:
                 work = self._study(record)
+            elif record.report:
+                work = self._report(record)
             else:
                 work = PageWork(record, self._engine, anew=True)
         except Exception as error:

@@ -33,7 +33,8 @@ class Record:
         address: where its picture is to be seen.
         specs: what a page has asked for; none for a study.
         grid: a study's grid as TOML; empty for what a page has asked for.
-        store: the name of the study's store, in the folder of stores.
+        store: the name of the store: a study's, in the folder of stores, or the one reported on.
+        report: whether it is a report on a store.
         made: when it was asked for (Unix time).
         state: one of `STATES`.
         ended: when it was over (Unix time).
@@ -46,6 +47,7 @@ class Record:
     specs: tuple[ExperimentSpec, ...] = ()
     grid: str = ""
     store: str = ""
+    report: bool = False
     id: str = dataclasses.field(default_factory=lambda: secrets.token_hex(8))
     made: float = dataclasses.field(default_factory=time.time)
     state: str = OPEN
@@ -86,7 +88,8 @@ def read_record(text: str) -> Record:
     except (KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ValueError(f"this is no record of a job: {error!r}") from error
     texts: Sequence[object] = (record.id, record.user, record.title, record.grid, record.store)
-    if record.state not in STATES or not all(isinstance(text, str) for text in texts):
+    texts_fit = all(isinstance(text, str) for text in texts) and isinstance(record.report, bool)
+    if record.state not in STATES or not texts_fit:
         raise ValueError("this is no record of a job: its fields are of other types")
     if not isinstance(record.made, int | float):
         raise ValueError("this is no record of a job: it says no time")

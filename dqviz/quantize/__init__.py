@@ -1,5 +1,6 @@
 """Quantization on the fly: any bit-width from full-precision weights and one calibration pass."""
 
+from dqviz.quantize.backward import BackwardThrough
 from dqviz.quantize.dorefa import dorefa_weight
 from dqviz.quantize.errors import QuantizeError
 from dqviz.quantize.functional import fake_quantize
@@ -19,6 +20,7 @@ from dqviz.quantize.ranges import affine_parameters, choose_range
 
 __all__ = [
     "AffineQuantizer",
+    "BackwardThrough",
     "Histogram",
     "LearnedQuantizer",
     "NoQuantizer",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import math
 from collections.abc import Callable, Sequence
 
@@ -42,58 +43,75 @@ HEADLINE = 1 / 255
 """Maps and planes are drawn at the epsilon nearest to this one, in pixel units."""
 
 
-def charts_of(numbers: pd.DataFrame) -> list[Chart]:
+def charts_of(
+    numbers: pd.DataFrame, *, report: Callable[[float, str], None] | None = None
+) -> list[Chart]:
     """Curves of the preferred numbers; then, attack by attack, heat maps and what accuracy costs.
 
     A curve needs a setting that varies, a heat map several bit-widths and several layers or
-    epsilons, and the plane of accuracy and cost several networks or bit-widths.
+    epsilons, and the plane of accuracy and cost several networks or bit-widths. `report` is called
+    with a share of 0 to 1 and a text.
     """
+    numbers = numbers.drop(columns=[name for name in MADE if name in numbers])
     attacks = [a for a in dict.fromkeys(numbers["attack"].dropna()) if a not in CONTROLS]
-    charts = _curves(numbers, attacks)
     groups = [part for _, part in numbers.groupby(list(ALIKE), dropna=False, sort=False)]
-    for rows in groups:
+    varying = [name for name in SETTINGS if numbers[name].nunique() > 1] or ["act_bits"]
+    total, charts = len(PREFERRED) + len(groups) * len(attacks), list[Chart]()
+    for number in PREFERRED:
+        if report is not None:
+            report(PREFERRED.index(number) / total, "drawing curves")
+        charts += _curves(numbers, number, attacks, varying)
+    for place, (rows, attack) in enumerate(itertools.product(groups, attacks)):
+        if report is not None:
+            report((len(PREFERRED) + place) / total, "drawing maps")
         first = rows.iloc[0]
         which = [f"{first['data']}, {first['n_samples']} images, crafted on {first['crafted_on']}"]
-        for attack in attacks:
-            charts += _maps(rows[rows["attack"] == attack], attack, which * (len(groups) > 1))
+        charts += _maps(rows[rows["attack"] == attack], attack, which * (len(groups) > 1))
     return charts
 
 
-def _curves(numbers: pd.DataFrame, attacks: Sequence[str]) -> list[Chart]:
-    """One chart for each preferred number and each setting that varies, attack by attack."""
-    varying = [name for name in SETTINGS if numbers[name].nunique() > 1] or ["act_bits"]
+def _curves(
+    numbers: pd.DataFrame,
+    number: tuple[str, str, str],
+    attacks: Sequence[str],
+    varying: Sequence[str],
+) -> list[Chart]:
+    """One chart of a preferred number for each setting that varies, attack by attack."""
     charts: list[Chart] = []
-    for metric, layer, statistic in PREFERRED:
-        number = {"metric": metric, "layer": layer, "statistic": statistic}
-        if metric in UNATTACKED:
-            rows = _without_attack(numbers[numbers["metric"] == metric])
-            settings = [name for name in varying if name != "epsilon"] or ["act_bits"]
-            for against in settings:
-                charts += _drawn(study_curves, rows, against=against, **number)
-            continue
-        for attack in attacks:
-            rows = numbers[numbers["attack"] == attack]
-            for against in varying:
-                where = [ATTACK_NAMES.get(attack, attack)]
-                charts += _drawn(study_curves, rows, where, against=against, **number)
+    metric, layer, statistic = number
+    of_number = numbers[(numbers["metric"] == metric) & (numbers["layer"] == layer)]
+    told = {"metric": metric, "layer": layer, "statistic": statistic}
+    if metric in UNATTACKED:
+        settings = [name for name in varying if name != "epsilon"] or ["act_bits"]
+        rows = _without_attack(of_number)
+        return [
+            c for against in settings for c in _drawn(study_curves, rows, against=against, **told)
+        ]
+    for attack in attacks:
+        rows = of_number[of_number["attack"] == attack]
+        for against in varying:
+            where = [ATTACK_NAMES.get(attack, attack)]
+            charts += _drawn(study_curves, rows, where, against=against, **told)
     return charts
 
 
 def _maps(rows: pd.DataFrame, attack: str, which: Sequence[str]) -> list[Chart]:
     """Heat maps and the plane of numbers of the same images, under one attack."""
     name = ATTACK_NAMES.get(attack, attack)
-    distances = rows[(rows["metric"] == "relative_distance") & (rows["layer"] != "logits")]
-    accuracies = rows[rows["metric"] == "robust_accuracy"]
+    layers = rows[rows["metric"] == "relative_distance"]
+    distances = layers[layers["layer"] != "logits"]
+    whole = rows[rows["layer"] == "network"]
+    accuracies = whole[whole["metric"] == "robust_accuracy"]
     charts: list[Chart] = []
     if _several(distances, BITS) and _several(distances, ["layer"]):
         epsilon, where = _headline(distances, name)
         settings = {"metric": "relative_distance", "epsilon": epsilon}
-        charts += _drawn(study_layer_map, rows, [where, *which], **settings)
+        charts += _drawn(study_layer_map, layers, [where, *which], **settings)
     if _several(accuracies, BITS) and _several(accuracies, ["epsilon"]):
-        charts += _drawn(study_bits_epsilon, rows, [name, *which], metric="robust_accuracy")
+        charts += _drawn(study_bits_epsilon, accuracies, [name, *which], metric="robust_accuracy")
     if _several(accuracies, ["model", "weights", *BITS]):
         epsilon, where = _headline(accuracies, name)
-        charts += _drawn(efficiency_plane, rows, [where, *which], epsilon=epsilon)
+        charts += _drawn(efficiency_plane, whole, [where, *which], epsilon=epsilon)
     return charts
 
 

@@ -42,6 +42,10 @@ figcaption, .small {{ color: light-dark(#555b66, #a6acb6); font-size: 0.9rem; }}
 """
 
 
+READING = 0.3
+"""About this share of the time goes into reading the store."""
+
+
 class ReportError(ValueError):
     """A report that cannot be written; the message says why and what to do."""
 
@@ -93,14 +97,27 @@ def report_text(
     with reading(store) as connection:
         selection = select(connection, wanted or {})
         cells = cell_table(connection, selection)
-        numbers = number_table(connection, selection, made=True, report=report)
+        numbers = number_table(
+            connection, selection, made=True, report=_within(report, 0.0, READING)
+        )
     if numbers.empty:
         raise ReportError(f"{store} has no finished cell to report on")
-    text = render(cells, numbers, title=title or Path(store).stem)
+    text = render(
+        cells, numbers, title=title or Path(store).stem, report=_within(report, READING, 1.0)
+    )
     return text, int((cells["state"] == "done").sum())
 
 
-def render(cells: pd.DataFrame, numbers: pd.DataFrame, *, title: str) -> str:
+def _within(report: Report | None, low: float, high: float) -> Report | None:
+    """The same listener, told a part of the whole."""
+    if report is None:
+        return None
+    return lambda share, text: report(low + (high - low) * share, text)
+
+
+def render(
+    cells: pd.DataFrame, numbers: pd.DataFrame, *, title: str, report: Report | None = None
+) -> str:
     """The report as a text: `cells` as of `cell_table`, `numbers` as of `number_table`, made."""
     counts = cells["state"].value_counts().to_dict()
     states = ", ".join(f"{counts[state]:,} {state}" for state in counts)
@@ -111,7 +128,7 @@ def render(cells: pd.DataFrame, numbers: pd.DataFrame, *, title: str) -> str:
         "<h2>What was asked</h2>",
         asked(cells),
         "<h2>Figures</h2>",
-        *[_figure(chart) for chart in charts_of(numbers)],
+        *[_figure(chart) for chart in charts_of(numbers, report=report)],
         "<h2>Numbers</h2>",
         _numbers(numbers),
         "<h2>How they were made</h2>",

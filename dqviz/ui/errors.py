@@ -17,6 +17,7 @@ ADVICE = {
     "QuantizeError": "Choose other bit-widths, or full precision (32).",
     "AttackError": "Choose another attack or epsilon.",
     "StoreError": "Choose another store; `python -m dqviz results check` says what it lacks.",
+    "ReportError": "Wait until a cell of the study is finished, or choose another store.",
     "SpecError": "Change the setting named above.",
     "MemoryError": "Take fewer images, or fewer networks at once.",
     "worker": "The computing process was lost, mostly for want of memory. Take fewer images.",

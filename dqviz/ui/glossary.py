@@ -54,8 +54,17 @@ GLOSSARY = (
     Term(
         "Straight-through estimator",
         "Rounding has a gradient of zero almost everywhere. An attack on a quantized network "
-        "therefore pretends that rounding is the identity, everywhere or inside the range. An "
-        "attack without it would fail, and the network would only look robust.",
+        "therefore pretends that rounding is the identity: everywhere (identity), or inside the "
+        "range alone (clipped). An attack without it (none) would fail, and the network would only "
+        "look robust.",
+    ),
+    Term(
+        "Backward through the unquantized network",
+        "The attack runs the quantized network forward, and goes backward through the same network "
+        "at full precision (unquantized; also known as BPDA). Its gradient is free of rounding: "
+        "right where few bits leave the straight-through gradient too coarse, less so where "
+        "quantization has moved the network far from what it was.",
+        r"f_Q(x), \quad g = J_f(x)^\top \, \nabla \mathcal{L}(f_Q(x), y)",
     ),
     Term(
         "Control",

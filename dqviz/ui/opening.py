@@ -87,10 +87,10 @@ def _data_name(name: str) -> str:
     return f"{kind}:{path[len(root) + 1 :]}" if separator and path.startswith(root) else name
 
 
-def draw(spec: ExperimentSpec, title: str) -> None:
-    """Links to the pages that show a cell."""
+def draw(spec: ExperimentSpec, title: str, *, key: str = "opening") -> None:
+    """Links to the pages that show a cell; `key` tells several on one page apart."""
     query, lost = query_of(spec)
-    with st.container(horizontal=True, vertical_alignment="center", key="opening"):
+    with st.container(horizontal=True, vertical_alignment="center", key=key):
         st.markdown(f"**{links.plain(title)}**: look at it on", width="content")
         for label, (page, more) in PAGES.items():
             address = links.address(page, (*query, *more))

@@ -125,6 +125,19 @@ def lipschitz(settings: Settings) -> list[ExperimentSpec]:
     ]
 
 
+def masking(settings: Settings, network: str) -> list[ExperimentSpec]:
+    """The checks of the sidebar's attack on one network, at the sidebar's bits and epsilon."""
+    return [
+        ExperimentSpec(
+            kind="masking",
+            model=settings.model(network),
+            data=data_spec(settings),
+            quant=quant_spec(settings, settings.weight_bits, settings.act_bits),
+            attack=attack_spec(settings, one=True),
+        )
+    ]
+
+
 def playground(
     settings: Settings, *, sample: int, layers: tuple[str, ...], image: Path | None
 ) -> list[ExperimentSpec]:

@@ -31,6 +31,17 @@ MAX_NETWORKS = 4
 MAX_SEED = 9999
 
 ATTACK_NAMES = {"fgsm": "FGSM", "rfgsm": "R+FGSM", "bim": "BIM", "pgd": "PGD"}
+ESTIMATOR_WORDS = {
+    "identity": "Rounding is passed as if it did nothing: right where activations seldom leave the "
+    "quantizer's range.",
+    "clipped": "As identity within the range, and flat beyond it, as the quantizer is: right to "
+    "begin with.",
+    "unquantized": "Backward through the same network at full precision: right where few bits "
+    "leave the other gradients too coarse.",
+    "none": "True rounding: no gradient at all. Right only to see how an attack that forgets this "
+    "makes a network look robust.",
+}
+"""What each gradient through rounding does, and when it is right."""
 BUILT_IN_DATA = ("streetdigits", "cifar10", "svhn")
 
 

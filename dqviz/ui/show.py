@@ -74,21 +74,21 @@ def chart(
 
 def of_store(
     key: str, content: Sequence[Hashable], draw: Callable[[], Chart]
-) -> Sequence[Any] | None:
+) -> Sequence[Sequence[Any]]:
     """Draws a chart of numbers that are there already; equal content is drawn once.
 
     Returns:
-        What the point says of its cell that is selected, if one is (its `customdata`).
+        What each selected point says of its cell (its `customdata`).
     """
     try:
         drawn = _drawn(key, tuple(content), draw)
     except ChartError as error:
         st.info(f"Nothing to draw here: {links.plain(str(error))}.", icon=":material/info:")
-        return None
+        return ()
     return _put(key, drawn, stale=False, select=True)
 
 
-def _put(key: str, drawn: Chart, *, stale: bool, select: bool = False) -> Sequence[Any] | None:
+def _put(key: str, drawn: Chart, *, stale: bool, select: bool = False) -> Sequence[Sequence[Any]]:
     points: list[dict[str, Any]] = []
     with st.container(key=f"chart_{key}", gap="xsmall"):
         if stale:
@@ -107,8 +107,7 @@ def _put(key: str, drawn: Chart, *, stale: bool, select: bool = False) -> Sequen
             st.plotly_chart(drawn.figure, **setting)
         st.caption(" ".join(part for part in (drawn.how_to_read, drawn.note) if part))
         _more(key, drawn)
-    told = [point["customdata"] for point in points if point.get("customdata")]
-    return told[0] if told else None
+    return [point["customdata"] for point in points if point.get("customdata")]
 
 
 def charts(

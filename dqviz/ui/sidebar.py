@@ -15,6 +15,7 @@ from dqviz.ui.settings import (
     ACT_BITS,
     ATTACK_NAMES,
     CRAFTED,
+    ESTIMATOR_WORDS,
     MAX_NETWORKS,
     MAX_SEED,
     STEPS,
@@ -42,8 +43,8 @@ _RANGES_HELP = (
     "where the mean square error is least."
 )
 _STE_HELP = (
-    "Rounding has no gradient. The attack pretends that it does nothing (identity), or does "
-    "nothing inside the range and is flat beyond (clipped)."
+    "Rounding has no gradient of its own, so the attack takes another. Robustness is real only "
+    "if it stands under each of identity, clipped and unquantized."
 )
 
 
@@ -110,10 +111,11 @@ def _details() -> None:
     st.select_slider("Steps of BIM and PGD", STEPS, value=10, **_bound("steps"))
     st.selectbox("Perturbation made for", CRAFTED, help=_CRAFTED_HELP, **_bound("crafted"))
     st.selectbox("Activation range from", RANGES, help=_RANGES_HELP, **_bound("ranges"))
-    st.selectbox(
+    estimator = st.selectbox(
         "Gradient through rounding",
         ESTIMATORS,
         index=ESTIMATORS.index("clipped"),
         help=_STE_HELP,
         **_bound("ste"),
     )
+    st.caption(ESTIMATOR_WORDS[estimator])

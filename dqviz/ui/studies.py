@@ -158,18 +158,6 @@ def cell_at(name: str, stamp: Stamp, address: Address) -> tuple[ExperimentSpec, 
     return spec, title_of_cell([Cell.of(spec)])
 
 
-@st.cache_data(max_entries=2, show_spinner="Writing the report")
-def report(name: str, stamp: Stamp) -> bytes:
-    """The report on a store, as the bytes of an HTML file.
-
-    Raises:
-        StoreError, ReportError: if there is nothing to report on.
-    """
-    from dqviz.reports import report_text
-
-    return report_text(path_of(name))[0].encode()
-
-
 def title_of(number: Number) -> str:
     """A number in words: `robust accuracy`, `amplification at logits, median`."""
     metric, layer, statistic = number

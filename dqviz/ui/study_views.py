@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -19,6 +20,9 @@ SHARES = ("robust_accuracy", "robust_accuracy_uint8", "clean_accuracy")
 """What may stand against a cost."""
 FIRST = "robust_accuracy"
 """The number that is shown until another one is chosen, where a store has it."""
+
+MOST_OPENED = 6
+"""Of the selected points so many have links."""
 
 FILTERS = {
     "networks": ("Networks", "networks"),
@@ -136,6 +140,23 @@ def _parallel(name: str, state: studies.Stamp, titles: Numbers) -> None:
         content,
         lambda rows: charts.study_parallel(rows, metrics=metrics),
     )
+    try:
+        cells, addresses = _cells((name, state, _which(rows), *content), rows, metrics)
+    except charts.ChartError:  # which the chart has said
+        return
+    st.caption("Choose rows to look at them on the exploring pages.")
+    mode: dict[str, Any] = {"on_select": "rerun", "selection_mode": "multi-row"}
+    event: Any = st.dataframe(cells, hide_index=True, height=280, key="cells", **mode)
+    places: list[int] = event["selection"]["rows"]
+    _open(name, state, [addresses[place] for place in places if place < len(addresses)])
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _cells(
+    content: tuple[object, ...], _rows: pd.DataFrame, _metrics: Mapping[str, str]
+) -> tuple[pd.DataFrame, list[charts.Address]]:
+    """The lines of the parallel coordinates as rows, which can be chosen where lines cannot."""
+    return charts.study_cells(_rows, metrics=_metrics)
 
 
 def _cost(name: str, state: studies.Stamp, titles: Numbers) -> None:
@@ -227,12 +248,25 @@ def _picture(
     if rows.empty:
         st.info("No number has all that is chosen above.", icon=":material/arrow_upward:")
         return
-    chosen = int(pd.util.hash_array(rows.index.to_numpy()).sum())  # which rows, in one number
-    shown = (name, state, len(rows), chosen, *content)
+    shown = (name, state, _which(rows), *content)
     selected = show.of_store(key, shown, lambda: draw(rows))
-    if selected is not None:
-        found = studies.cell_at(name, state, charts.Address(*selected))
+    if not selected and key != "study_parallel":
+        st.caption(
+            "Click on a point to look at it on the exploring pages; hold Shift to choose several."
+        )
+    _open(name, state, [charts.Address(*told) for told in selected])
+
+
+def _which(rows: pd.DataFrame) -> tuple[int, int]:
+    """Which rows of a store they are, in two numbers."""
+    return len(rows), int(pd.util.hash_array(rows.index.to_numpy()).sum())
+
+
+def _open(name: str, state: studies.Stamp, addresses: Sequence[charts.Address]) -> None:
+    """The links of the points that are selected."""
+    for place, address in enumerate(addresses[:MOST_OPENED]):
+        found = studies.cell_at(name, state, address)
         if found is not None:
-            opening.draw(*found)
-    elif key != "study_parallel":
-        st.caption("Click on a point to look at it on the exploring pages.")
+            opening.draw(*found, key=f"opening_{place}" if place else "opening")
+    if len(addresses) > MOST_OPENED:
+        st.caption(f"The first {MOST_OPENED} of {len(addresses)} chosen.")

@@ -34,8 +34,9 @@ def test_a_study_is_drawn_filtered_and_reported(study, fake_server, open_tab, sc
     assert tab.wait_for_change("study", before) != before
     assert "Robust accuracy against Activation bits" in tab.text()
     assert tab.query()["against"] == ["Activation bits"]
+    tab.page.get_by_role("button", name="Report as HTML").click()
     with tab.page.expect_download() as download:
-        tab.page.get_by_role("button", name="Report as HTML").click()
+        tab.page.get_by_role("button", name="Download the report").click()
     download.value.save_as(tmp_path / "mine.html")
     assert "6 cells: 6 done" in (tmp_path / "mine.html").read_text(encoding="utf-8")
     assert download.value.suggested_filename == "mine.html"
@@ -65,3 +66,24 @@ def test_a_click_on_a_point_leads_to_its_setting(study, fake_server, open_tab):
     query = parse_qs(urlsplit(addresses[0]).query)
     assert (query["abits"], query["eps"]) == (["8"], ["2/255"])
     assert "not as in the study" in tab.text()  # that network is no shipped one
+
+
+def test_rows_are_chosen_where_lines_cannot_be(study, fake_server, open_tab):
+    tab = open_tab(fake_server)
+    tab.open("studies", "study_view=Parallel")
+    tab.wait_for_chart("study_parallel")
+    table = tab.page.locator(".st-key-cells canvas").first
+    table.scroll_into_view_if_needed()
+    place = table.bounding_box()
+    for row in (0, 2):  # the first column has a box to tick in every row
+        tab.page.mouse.click(place["x"] + 16, place["y"] + 52 + 35 * row)
+    tab.page.locator(".st-key-opening_1").get_by_role("link").first.wait_for()
+    hrefs = [
+        tab.page.locator(f".st-key-{key}").get_by_role("link").first.get_attribute("href")
+        for key in ("opening", "opening_1")
+    ]
+    found = [parse_qs(urlsplit(href).query) for href in hrefs]
+    assert [(q["abits"], q["eps"]) for q in found] == [
+        (["8"], ["1/255"]),
+        (["8"], ["4/255"]),
+    ]

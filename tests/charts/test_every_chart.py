@@ -18,6 +18,7 @@ from tests.charts.tables import (
     lipschitz_table,
     playground_table,
 )
+from tests.charts.test_estimators import estimator_table
 
 AMPLIFICATION = amplification_table(controls=True)
 SWEEP = amplification_table(epsilons=[EPSILON, 2 * EPSILON, 4 * EPSILON])
@@ -49,6 +50,7 @@ CHARTS = {
     "sqnr": lambda: charts.sqnr(AMPLIFICATION),
     "linear gain": lambda: charts.linear_gain(AMPLIFICATION),
     "accuracy": lambda: charts.accuracy_bars(AMPLIFICATION),
+    "estimators": lambda: charts.estimator_bars(estimator_table()),
     "constants": lambda: charts.layer_constants(LIPSCHITZ),
     "batchnorm": lambda: charts.batchnorm_effect(LIPSCHITZ),
     "gain and bound": lambda: charts.gain_against_bound(LIPSCHITZ),

@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from dqviz.charts import ChartError, study_parallel
+from dqviz.charts import ChartError, study_cells, study_parallel
 from dqviz.charts.style import GREY
 from tests.charts.study_tables import EPSILONS, accuracy_study, costs, share
 
@@ -87,3 +87,17 @@ def test_epsilons_are_in_their_order():
     axis = axes(study_parallel(accuracy_study()))["Epsilon (1/255)"]
     assert len(axis.tickvals) == len(EPSILONS)
     assert axis["values"][:6] == (0, 0, 1, 1, 2, 2)
+
+
+def test_the_same_cells_as_a_table_with_their_addresses():
+    rows = pd.concat([accuracy_study(), pd.DataFrame(share(0.3, seed=5))])
+    cells, addresses = study_cells(rows, metrics=BOTH)
+    assert list(cells) == [
+        *("Network", "Weight bits (32: full)", "Act. bits (32: full)", "Epsilon (1/255)", "Seed"),
+        *("Robust accuracy (%)", "Bit operations (number an image)"),
+    ]
+    assert len(cells) == len(addresses) == 36, "the last one has no costs"
+    for row, address in zip(cells.itertuples(index=False), addresses, strict=True):
+        assert row[:3] == (address.network, address.weight_bits, address.act_bits)
+        assert row[3] == pytest.approx(255 * address.epsilon)
+        assert (row[4], address.attack, address.n_samples) == (address.seed, "fgsm", 64)

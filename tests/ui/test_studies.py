@@ -221,7 +221,7 @@ def test_a_store_without_costs_says_what_is_needed(open_page, study):
 
 def test_the_point_that_is_selected_leads_to_its_very_setting(open_page, rich_study, monkeypatch):
     address = ("streetdigits/resnet20/dq", 32, 4, "fgsm", 3.3 / 255, 0, "streetdigits test", 64)
-    monkeypatch.setattr(show, "_put", lambda *args, **more: list(address))
+    monkeypatch.setattr(show, "_put", lambda *args, **more: [list(address)])
     app = open_page("studies", number="robust accuracy")
     links = {link.proto.label: link.proto.url for link in app.get("link_button")}
     assert list(links) == ["Amplification", "Accuracy", "Lipschitz", "Playground"]

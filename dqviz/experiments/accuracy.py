@@ -23,12 +23,16 @@ def measure(spec: ExperimentSpec, bench: Workbench, steps: Steps) -> Findings:
     `robust_accuracy_uint8`, with the attack's last images rounded to 8 bits as when saved to a
     file. For L2 attacks it is given at every epsilon.
 
+    The column `estimator` names the gradient through rounding that the attack followed.
+
     What the network costs (see `efficiency`) stands beside them, one `value` each, so that
     robustness can be set against it.
     """
     loading, judging, crafting, measuring = steps.split([1, 1, 10, 2])
     setting = prepare(spec, bench, loading)
-    found = Findings(columns={**setting.accuracy_columns(judging)})
+    # A robust accuracy says little unless one knows which gradient was followed.
+    columns = {**setting.accuracy_columns(judging), "estimator": spec.quant.estimator}
+    found = Findings(columns=columns, extra=("estimator",))
     add_notes(found, setting)
     hunting, rounding = crafting.split([1, 1])
     # An image that the network gets wrong needs no further attack; one that another network gets

@@ -58,7 +58,7 @@ class Member:
             "learning_rate": RATE[self.arch],
             "warmup_epochs": 0.25,
             "quant": {"act_bits": self.act_bits, "weight_bits": self.weight_bits},
-            "stored": "float16",
+            "stored": "int8" if self.kind == "affine" else "float16",
             "seed": self.seed,
         }
         if self.kind != "affine":

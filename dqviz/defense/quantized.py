@@ -64,6 +64,11 @@ class TrainQuant:
         how = "DoReFa's quantizers" if self.kind == "dorefa" else f"{self.ranges} ranges"
         return f"{self.act_bits}-bit activations and {weights} weights ({how})"
 
+    @property
+    def rounds_to_codes(self) -> bool:
+        """Whether every weight is a code times its channel's scale."""
+        return self.kind == "affine" and self.weight_bits != FULL_PRECISION
+
     def rounding(self, place: int, count: int) -> tuple[str, int]:
         """The kind and the bits of the weights of layer `place` out of `count`."""
         if self.weight_bits == FULL_PRECISION:

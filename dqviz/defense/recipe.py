@@ -37,7 +37,8 @@ class Recipe:
     `start` is the id of a network that comes with the package, which is trained on; empty begins
     with weights drawn by the seed. `quant` are quantizers to train with; None trains at full
     precision. `adversary` attacks the training images; None trains on clean ones. `stored` is the
-    type of the numbers in the file of weights, `float32` or `float16`.
+    type of the numbers in the file of weights, `float32`, `float16`, or `int8` where `quant` rounds
+    the weights to affine codes (what is no such weight is float16 there).
 
     Raises:
         TrainError: for a value that cannot be.
@@ -87,8 +88,10 @@ class Recipe:
             raise TrainError(f"std must be at least {LEAST_STD}; got {list(self.std)}")
         if self.precision not in ("auto", "float32", "bfloat16"):
             raise TrainError(f"precision must be auto, float32 or bfloat16; got {self.precision!r}")
-        if self.stored not in ("float32", "float16"):
-            raise TrainError(f"stored must be float32 or float16; got {self.stored!r}")
+        if self.stored not in ("float32", "float16", "int8"):
+            raise TrainError(f"stored must be float32, float16 or int8; got {self.stored!r}")
+        if self.stored == "int8" and (self.quant is None or not self.quant.rounds_to_codes):
+            raise TrainError("stored = 'int8' needs quant with affine weights at 8 bits or fewer")
         for name in ("id", "start"):
             self._require_id(name)
 

@@ -18,6 +18,7 @@ from dqviz.cards import Card, file_stem, load_card, numbered_classes, write_card
 from dqviz.data import ImageData, load_data
 from dqviz.defense.batches import CALIBRATION_IMAGES
 from dqviz.defense.errors import TrainError
+from dqviz.defense.keep import keep
 from dqviz.defense.recipe import Recipe, read_recipe
 from dqviz.defense.training import Progress, Trained, train_network
 from dqviz.measure import accuracy, layer_norms
@@ -57,30 +58,12 @@ def train(
     trained = train_network(recipe, folder / stem, data=data, report=progress)
     weights = folder / f"{stem}.safetensors"
     partial = weights.with_suffix(".partial")
-    save_file(_stored(trained.model.net, recipe), partial)
+    save_file(keep(trained, recipe), partial)
     partial.chmod(0o644)  # it is made readable to its owner alone
     partial.replace(weights)
     card = describe(recipe, trained, weights, data=data, test=test)
     write_card(card, folder / f"{stem}.json")
     return weights
-
-
-def _stored(network: nn.Module, recipe: Recipe) -> dict[str, torch.Tensor]:
-    """What goes into the file; the network is rounded to it, so that its card describes the file.
-
-    Raises:
-        TrainError: if a weight is too large for half precision.
-    """
-    kind = torch.float16 if recipe.stored == "float16" else torch.float32
-    state = {
-        name: value.to(kind) if value.is_floating_point() else value
-        for name, value in network.state_dict().items()
-    }
-    lost = [name for name, value in state.items() if not bool(value.isfinite().all())]
-    if lost:
-        raise TrainError(f"{lost[0]} does not fit into {recipe.stored}; set stored = 'float32'")
-    network.load_state_dict(state)
-    return state
 
 
 def _require_match(data: ImageData, test: ImageData) -> None:

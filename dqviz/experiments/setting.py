@@ -16,8 +16,9 @@ from dqviz.specs import AttackSpec, Craft, DataSpec, ExperimentSpec
 
 from .arithmetic import is_fast
 from .findings import Findings
+from .own_quantizers import ranges_note
 from .steps import Steps
-from .workbench import Subject, Workbench, at_full_precision
+from .workbench import Subject, Workbench, at_full_precision, card_of
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -118,9 +119,10 @@ def _check_sizes(spec: ExperimentSpec, bench: Workbench) -> None:
 def add_notes(found: Findings, setting: Setting) -> None:
     """Says what a reader needs to know: calibration, too few images, classes that do not match."""
     calibration, spec = setting.subject.calibration, setting.spec
-    if calibration == "card":
-        found.notes.append("Activation ranges come from the histograms on the network's card.")
-    elif calibration != "none":
+    if calibration in ("card", "none"):
+        note = ranges_note(card_of(spec.model), spec.quant)
+        found.notes += [] if note is None else [note]
+    else:
         on_evaluated = spec.calibration is not None and _same_images(spec.calibration, spec.data)
         which = "the evaluated images themselves" if on_evaluated else calibration
         found.notes.append(f"Activation ranges were calibrated on {which}.")

@@ -7,6 +7,7 @@ from torch.nn import functional as F
 from dqviz.cards import read_card
 from dqviz.defense import TrainError, ship, train, train_network
 from dqviz.defense.adversary import Adversary
+from dqviz.defense.keep import keep
 from dqviz.defense.quantized import TrainQuant
 from dqviz.defense.quantized_layers import (
     QuantizedLayer,
@@ -128,11 +129,14 @@ def test_a_killed_training_goes_on_to_the_very_same_network(tmp_path, kind):
     assert undisturbed.ranges == resumed.ranges
 
 
-@pytest.mark.parametrize("kind", ["learned", "dorefa"])
-def test_its_card_brings_the_quantizers_along_and_counts_with_them(tmp_path, monkeypatch, kind):
+@pytest.mark.parametrize(("kind", "stored"), [("learned", "int8"), ("dorefa", "float16")])
+def test_its_card_brings_the_quantizers_along_and_counts_with_them(
+    tmp_path, monkeypatch, kind, stored
+):
     monkeypatch.setattr(ship, "load_data", lambda _, progress: images())
     quant = KINDS[kind]
-    path = train(recipe(quant=quant, epochs=1, stored="float16"), tmp_path)
+    path = train(recipe(quant=quant, epochs=1, stored=stored), tmp_path)
+    assert path.stat().st_size < {"int8": 320_000, "float16": 590_000}[stored]
     card = read_card(path.with_suffix(".json"))
     assert path.with_suffix(".json").stat().st_size < 8000
     assert card.recipe["quant"]["act_bits"] == quant.act_bits
@@ -188,3 +192,17 @@ def test_ranges_start_where_the_squared_error_is_least():
     inner = "net.layer2.1.conv1"
     x = torch.linspace(0, spreads[inner].high, 2000)
     assert 0 < ranges[inner].high < 0.95 * x.max()
+
+
+def test_a_file_of_codes_holds_the_very_weights_that_were_trained(tmp_path):
+    quant = KINDS["learned"]
+    trained = train_network(recipe(quant=quant, epochs=1), tmp_path, data=images(32))
+    before = quantize_model(trained.model, quant.spec, calibration=trained.ranges)
+    state = keep(trained, recipe(quant=quant, stored="int8"))
+    assert state["layer1.0.conv1.weight"].dtype == torch.int8
+    assert state["layer1.0.conv1.weight"].abs().max() == 7  # 4 bits
+    assert state["conv1.weight"].abs().max() == 127
+    after = quantize_model(trained.model, quant.spec, calibration=trained.ranges)
+    pairs = zip(quantized_layers(before), quantized_layers(after), strict=True)
+    for (_, left), (_, right) in pairs:  # BatchNorm's numbers are half precision now
+        torch.testing.assert_close(left.weight, right.weight, rtol=2e-3, atol=1e-5)

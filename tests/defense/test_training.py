@@ -9,12 +9,14 @@ from dqviz.cards import read_card
 from dqviz.data import ImageData
 from dqviz.defense import Recipe, TrainError, ship, train, train_network
 from dqviz.defense.augment import random_crop, random_flip
+from dqviz.defense.keep import keep
 from dqviz.defense.norms import NormWatch
 from dqviz.defense.penalty import orthogonality_penalty, penalized_layers
 from dqviz.defense.precision import choose_precision
-from dqviz.defense.training import learning_rate
+from dqviz.defense.training import Trained, learning_rate
 from dqviz.measure import conv_operator_norm, layer_norms
 from dqviz.models import build, resolve_model
+from dqviz.models.normalize import Classifier
 from dqviz.models.resnet import plain20
 from dqviz.quantize.histogram import collect_histograms, to_json
 from dqviz.specs import DataSpec, DefenseSpec, ModelSpec
@@ -258,8 +260,9 @@ def _drawn():
 def test_a_weight_too_large_for_half_precision_is_named():
     network = plain20(2)
     network.bn1.running_var.fill_(1e6)
+    half = recipe(stored="float16")
     with pytest.raises(TrainError, match=r"bn1\.running_var does not fit into float16; set stored"):
-        ship._stored(network, recipe(stored="float16"))
+        keep(Trained(Classifier(network, mean=(0.5,) * 3, std=(1.0,) * 3), "float32"), half)
 
 
 def test_crops_are_windows_of_the_padded_image():

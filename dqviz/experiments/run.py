@@ -15,7 +15,7 @@ from dqviz.measure.distances import difference_norms, norms, norms_around_mean
 from dqviz.measure.quantizer_noise import noise_sums
 from dqviz.specs import ExperimentSpec, spec_key
 
-from . import accuracy, amplification, lipschitz, playground
+from . import accuracy, amplification, lipschitz, playground, smallest_epsilon
 from .columns import common_columns
 from .findings import Findings
 from .provenance import provenance
@@ -31,6 +31,7 @@ KINDS: Mapping[str, Measure] = {
     "lipschitz": lipschitz.measure,
     "accuracy": accuracy.measure,
     "playground": playground.measure,
+    "smallest_epsilon": smallest_epsilon.measure,
 }
 
 BENCH = Workbench()

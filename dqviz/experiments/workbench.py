@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from dqviz import cards
-from dqviz.attacks import craft
+from dqviz.attacks import Outcome, craft_outcomes
 from dqviz.data import DataError, ImageData, load_data
 from dqviz.measure.accuracy import correctness
 from dqviz.measure.network_bounds import NetworkLipschitz
@@ -72,8 +72,8 @@ class Workbench:
         self._histograms: Memo[dict[str, Histogram]] = Memo(max_entries=16)
         self._subjects: Memo[Subject] = Memo(max_entries=24)
         self._correct: Memo[torch.Tensor] = Memo(max_entries=256)
-        self._crafted: Memo[dict[float, torch.Tensor]] = Memo(
-            max_entries=64, max_bytes=CRAFTED_BYTES, size=_crafted_bytes
+        self._outcomes: Memo[dict[float, Outcome]] = Memo(
+            max_entries=64, max_bytes=CRAFTED_BYTES, size=_outcome_bytes
         )
         self.measured: Memo[Measured] = Memo(max_entries=256)
         self.sqnr_rows: Memo[list[Row]] = Memo(max_entries=64)
@@ -140,7 +140,7 @@ class Workbench:
 
         return self._correct.get((subject.key, data, batch_size), judge)
 
-    def crafted(
+    def outcomes(
         self,
         subject: Subject,
         data: DataSpec,
@@ -149,13 +149,16 @@ class Workbench:
         batch_size: int,
         steps: Steps,
         early_stop: bool = False,
-    ) -> dict[float, torch.Tensor]:
-        """The adversarial images by epsilon, crafted on a network batch by batch."""
+    ) -> dict[float, Outcome]:
+        """The adversarial images by epsilon, crafted on a network batch by batch.
 
-        def make() -> dict[float, torch.Tensor]:
+        Where the attack is an ensemble, also what broke each image.
+        """
+
+        def make() -> dict[float, Outcome]:
             images = self.data(data, steps)
             check_labels(subject.network, images)
-            return craft(
+            return craft_outcomes(
                 subject.network,
                 images.images,
                 images.labels,
@@ -165,7 +168,7 @@ class Workbench:
                 progress=steps.counter("crafting the perturbation"),
             )
 
-        return self._crafted.get((subject.key, data, attack, batch_size, early_stop), make)
+        return self._outcomes.get((subject.key, data, attack, batch_size, early_stop), make)
 
     def _prepare(self, key: tuple[Craft, DataSpec | None, DataSpec], steps: Steps) -> Subject:
         craft_spec, calibration, data = key
@@ -248,6 +251,10 @@ def _load(spec: ModelSpec) -> nn.Module:
 
 def _data_bytes(data: ImageData) -> int:
     return data.images.nbytes
+
+
+def _outcome_bytes(outcomes: dict[float, Outcome]) -> int:
+    return sum(outcome.adversarial.nbytes for outcome in outcomes.values())
 
 
 def _crafted_bytes(crafted: dict[float, torch.Tensor]) -> int:

@@ -11,6 +11,7 @@ from dqviz.attacks.mifgsm import MIFGSM
 from dqviz.attacks.pgd import PGD
 from dqviz.attacks.prepare import prepare_for_attack
 from dqviz.attacks.rfgsm import RFGSM
+from dqviz.attacks.smallest import Smallest, smallest_epsilons
 from dqviz.attacks.square import Square
 from dqviz.attacks.standard import BREAKERS, Standard
 
@@ -26,6 +27,7 @@ __all__ = [
     "AttackError",
     "AttackStep",
     "Outcome",
+    "Smallest",
     "Square",
     "Standard",
     "craft",
@@ -34,4 +36,5 @@ __all__ = [
     "matched_control",
     "prepare_for_attack",
     "shortfall",
+    "smallest_epsilons",
 ]

@@ -68,8 +68,8 @@ def smallest_epsilons(
     """
     if not (0 < tolerance <= bound and math.isfinite(bound)):
         raise AttackError(
-            "tolerance must be above 0 and at most the bound, both in pixel units; got tolerance "
-            f"{tolerance} and bound {bound}"
+            "bound and tolerance must be above 0, in pixel units, and the tolerance at most the "
+            f"bound; got bound {bound} and tolerance {tolerance}"
         )
     require_images(images)
     require_labels(labels, images)

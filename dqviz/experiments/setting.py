@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from dqviz.attacks import Outcome
 from dqviz.cards import numbered_classes
 from dqviz.data import DataError, ImageData, count_images
 from dqviz.measure.accuracy import Proportion, wilson
@@ -53,7 +54,14 @@ class Setting:
         self, steps: Steps, *, early_stop: bool = False, attack: AttackSpec | None = None
     ) -> dict[float, torch.Tensor]:
         """The adversarial images by epsilon."""
-        return self.bench.crafted(
+        found = self.outcomes(steps, early_stop=early_stop, attack=attack)
+        return {epsilon: outcome.adversarial for epsilon, outcome in found.items()}
+
+    def outcomes(
+        self, steps: Steps, *, early_stop: bool = False, attack: AttackSpec | None = None
+    ) -> dict[float, Outcome]:
+        """The adversarial images by epsilon, with what broke each where that is known."""
+        return self.bench.outcomes(
             self.source,
             self.images_spec,
             attack or self.spec.attack,

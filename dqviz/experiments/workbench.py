@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from dqviz import cards
-from dqviz.attacks import craft
+from dqviz.attacks import Outcome, craft_outcomes
 from dqviz.attacks.arithmetic import threads_of
 from dqviz.attacks.fast import gradients_in
 from dqviz.data import DataError, ImageData, load_data
@@ -82,8 +82,8 @@ class Workbench:
         self._subjects: Memo[Subject] = Memo(max_entries=24)
         self._copies: Memo[nn.Module | None] = Memo(max_entries=8)
         self._correct: Memo[torch.Tensor] = Memo(max_entries=256)
-        self._crafted: Memo[dict[float, torch.Tensor]] = Memo(
-            max_entries=64, max_bytes=CRAFTED_BYTES, size=_crafted_bytes
+        self._outcomes: Memo[dict[float, Outcome]] = Memo(
+            max_entries=64, max_bytes=CRAFTED_BYTES, size=_outcome_bytes
         )
         self.measured: Memo[Measured] = Memo(max_entries=256)
         self.sqnr_rows: Memo[list[Row]] = Memo(max_entries=64)
@@ -150,7 +150,7 @@ class Workbench:
 
         return self._correct.get((subject.key, data, batch_size), judge)
 
-    def crafted(
+    def outcomes(
         self,
         subject: Subject,
         data: DataSpec,
@@ -160,19 +160,21 @@ class Workbench:
         steps: Steps,
         early_stop: bool = False,
         fast: bool = False,
-    ) -> dict[float, torch.Tensor]:
+    ) -> dict[float, Outcome]:
         """The adversarial images by epsilon, crafted on a network batch by batch.
 
         `fast` lets gradients be taken in the arithmetic that is fastest on this machine: for what
         asks whether an attack succeeds, never for what measures the perturbation.
+
+        Where the attack is an ensemble, also what broke each image.
         """
         arithmetic = arithmetic_for(subject.key[0], fast=fast)
 
-        def make() -> dict[float, torch.Tensor]:
+        def make() -> dict[float, Outcome]:
             images = self.data(data, steps)
             check_labels(subject.network, images)
             with threads_of(arithmetic):
-                return craft(
+                return craft_outcomes(
                     subject.attacked,
                     images.images,
                     images.labels,
@@ -184,7 +186,7 @@ class Workbench:
                 )
 
         key = (subject.key, data, attack, batch_size, early_stop, arithmetic)
-        return self._crafted.get(key, make)
+        return self._outcomes.get(key, make)
 
     def gradients_of(self, subject: Subject, *, fast: bool) -> nn.Module | None:
         """The copy of a network that an attack takes gradients of; None for `attacked` itself."""
@@ -290,6 +292,10 @@ def _load(spec: ModelSpec) -> nn.Module:
 
 def _data_bytes(data: ImageData) -> int:
     return data.images.nbytes
+
+
+def _outcome_bytes(outcomes: dict[float, Outcome]) -> int:
+    return sum(outcome.adversarial.nbytes for outcome in outcomes.values())
 
 
 def _crafted_bytes(crafted: dict[float, torch.Tensor]) -> int:

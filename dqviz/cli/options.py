@@ -196,6 +196,13 @@ def add_attack(parser: argparse.ArgumentParser, *, bound: bool = False) -> None:
         "--targeted", action="store_true", help="aim at the class after the true one"
     )
     group.add_argument(
+        "--fast",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="where an attack's success alone matters, take gradients in the arithmetic that is "
+        "fastest on this machine; success is judged in float32 either way (default)",
+    )
+    group.add_argument(
         "--crafted-on",
         metavar="ID",
         help="craft the perturbation on another network, at full precision; `full` is the same "
@@ -240,6 +247,7 @@ def experiment_spec(kind: str, options: argparse.Namespace) -> ExperimentSpec:
         controls=getattr(options, "controls", False),
         details=getattr(options, "details", False),
         batch_size=options.batch_size,
+        fast=options.fast,
     )
 
 

@@ -39,6 +39,7 @@ def query_of(spec: ExperimentSpec) -> tuple[Query, tuple[str, ...]]:
         "ranges": quant.ranges,
         "ste": quant.estimator,
         "crafted": CRAFTED[0],
+        "fast": str(spec.fast).lower(),
     }
     return tuple(query.items()), tuple(_lost(spec))
 

@@ -135,6 +135,7 @@ def masking(settings: Settings, network: str) -> list[ExperimentSpec]:
             data=data_spec(settings),
             quant=quant_spec(settings, settings.weight_bits, settings.act_bits),
             attack=attack_spec(settings, one=True),
+            fast=settings.fast,
         )
     ]
 

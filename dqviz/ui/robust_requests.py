@@ -136,4 +136,5 @@ def _accuracy(
         quant=quant,
         attack=attack,
         crafted_on=crafted_on(settings),
+        fast=settings.fast,
     )

@@ -92,6 +92,7 @@ class Settings:
     ranges: str = "percentile"
     estimator: str = "clipped"
     crafted: str = CRAFTED[0]
+    fast: bool = True
     levels: tuple[float, ...] = EPSILONS
     uploads: tuple[tuple[str, ModelSpec], ...] = ()
 
@@ -185,6 +186,7 @@ def sidebar_parameters(
         "ranges": choice("ranges", RANGES),
         "ste": choice("gradient", ESTIMATORS),
         "crafted": choice("crafted on", CRAFTED),
+        "fast": choice("fast gradients", SWITCH),
     }
 
 

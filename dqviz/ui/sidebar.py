@@ -48,6 +48,11 @@ _STE_HELP = (
     "Rounding has no gradient of its own, so the attack takes another. Robustness is real only "
     "if it stands under each of identity, clipped and unquantized."
 )
+_FAST_HELP = (
+    "Where only an attack's success matters (Robustness, Can you trust it?), its gradients may be "
+    "computed in whole numbers or at low precision, if that gains on this machine. Success is "
+    "always judged on the network itself in float32, and every result says which was used."
+)
 
 
 def draw() -> Callable[[], None]:
@@ -127,3 +132,4 @@ def _details() -> None:
         **_bound("ste"),
     )
     st.caption(ESTIMATOR_WORDS[estimator])
+    st.toggle("Fast gradients", value=True, help=_FAST_HELP, **_bound("fast"))

@@ -76,7 +76,7 @@ def test_the_three_formats_hold_the_same_rows(command, network, images, tmp_path
         tables[suffix] = readers[suffix](file)
     rows = json.loads((tmp_path / "rows.json").read_text())
     assert isinstance(rows, list)
-    assert set(rows[0]) == set(COLUMNS)
+    assert set(rows[0]) == {*COLUMNS, "estimator"}
     for table in tables.values():
         assert list(table["value"]) == pytest.approx(list(tables["csv"]["value"]), nan_ok=True)
         assert list(table["metric"]) == list(tables["csv"]["metric"])

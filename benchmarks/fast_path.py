@@ -201,7 +201,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--queries", type=int, default=50, help="of Square within standard")
     parser.add_argument(
         "--gradients",
-        choices=("measured", "bfloat16", "emulated"),
+        choices=("measured", "emulated", *WORDS),
         default="measured",
     )
     return parser.parse_args()

@@ -16,7 +16,7 @@ MOMENTUM = 0.75
 """The share of the new step; the rest goes on as before. The first step has none of the latter."""
 
 RHO = 0.75
-"""A step is too long if fewer than this share of the steps since the checkpoint raised the loss."""
+"""Steps are too long if at most this share of those since the last checkpoint raised the loss."""
 
 
 def checkpoints(steps: int) -> dict[int, int]:
@@ -59,9 +59,9 @@ class Ascent:
 
     def note(self, gradient: torch.Tensor, losses: torch.Tensor) -> None:
         """Take the gradient (N, C, H, W) and the loss (N,) at x, and keep the best so far."""
-        if self.steps > 0:
+        if self.steps > 1:
             self.rises = self.rises + (losses > self.loss)
-        else:
+        elif self.steps == 0:
             self.best_before = losses
         better = losses > self.best
         column = better.view(-1, 1, 1, 1)
@@ -75,7 +75,9 @@ class Ascent:
 
         A step is too long if the loss rose in at most `RHO` of the `length` steps since the last
         checkpoint; or if the step size was left as it was there and the best loss has not risen
-        since.
+        since. The very first step, twice epsilon long, is not counted as a rise, which it nearly
+        always is (the authors' code compares one pair fewer there too): with ten steps it would
+        keep the others too long.
         """
         oscillates = self.rises <= RHO * length
         stuck = ~self.halved & (self.best_before >= self.best)

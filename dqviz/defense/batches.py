@@ -81,6 +81,6 @@ def seed_of(seed: int, purpose: int, place: int) -> int:
     with seed 0 that is so still, and they come out as they did.
     """
     if seed == 0:
-        return purpose * (1 << 32) + place
+        return place
     text = f"{seed} {purpose} {place}".encode()
     return int.from_bytes(hashlib.sha256(text).digest()[:4], "little")

@@ -67,6 +67,19 @@ def test_the_rows_written_are_those_of_the_experiment(command, network, images, 
     assert set(written["version"].astype(str)) == {__version__}
 
 
+@pytest.mark.parametrize("options", [[], ["--fast"], ["--no-fast"]])
+def test_the_fast_path_can_be_switched_off(command, network, images, monkeypatch, options):
+    asked = []
+
+    def stop(spec, **more):
+        asked.append(spec.fast)
+        raise ValueError("enough")
+
+    monkeypatch.setattr("dqviz.experiments.run.run", stop)
+    assert command("accuracy", *network, *images, *options)[0] == 2
+    assert asked == [options != ["--no-fast"]]
+
+
 def test_the_three_formats_hold_the_same_rows(command, network, images, tmp_path):
     tables = {}
     for suffix in ("csv", "json", "parquet"):

@@ -1,9 +1,11 @@
 """The pages Robustness and Can you trust it?, without a browser and without any network."""
 
+import dataclasses
+
 import pytest
 
 from dqviz.specs import ESTIMATORS
-from dqviz.ui import robust_requests, robustness
+from dqviz.ui import requests, robust_requests, robustness
 from dqviz.ui.settings import Settings
 from tests.ui.reading import titles, words
 
@@ -145,6 +147,19 @@ def test_each_gradient_is_asked_for_and_no_other_perturbation():
     assert all(spec.crafted_on is None for spec in specs)
     crafted = robust_requests.compared(settings)
     assert all(spec.crafted_on.model.id == VANILLA for spec in crafted)
+
+
+@pytest.mark.parametrize("fast", [True, False])
+def test_the_switch_decides_about_the_fast_path(fast):
+    settings = dataclasses.replace(PGD, fast=fast)
+    for ask in (
+        robust_requests.against_epsilon,
+        robust_requests.compared,
+        robust_requests.estimators,
+        lambda s: robust_requests.transfer(s, DQ),
+        lambda s: requests.masking(s, DQ),
+    ):
+        assert {spec.fast for spec in ask(settings)} == {fast}
 
 
 def test_an_honest_attack_is_trusted(open_page):

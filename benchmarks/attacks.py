@@ -71,7 +71,7 @@ def load(options: argparse.Namespace, bits: str) -> Victim:
 
 def race(victim: Victim, setting: Setting, *, rounds: int, bits: str) -> list[dict[str, Any]]:
     """Every contestant in turns: one row each."""
-    fast = fast_arithmetic(quantized=bits != "full")
+    fast = fast_arithmetic(BITS[bits])
     found = contestants(victim.network, victim.peers_get, setting, fast)
     seconds: dict[str, list[tuple[float, float]]] = {name: [] for name in found}
     robust: dict[str, float] = {}
@@ -114,7 +114,7 @@ def memory(victim: Victim, setting: Setting, name: str, *, bits: str) -> float:
 
     import psutil
 
-    fast = fast_arithmetic(quantized=bits != "full")
+    fast = fast_arithmetic(BITS[bits])
     attack = contestants(victim.network, victim.peers_get, setting, fast)[name]
     images, labels = victim.images[: setting.batch], victim.labels[: setting.batch]
     attack(images[:1], labels[:1])
@@ -175,7 +175,7 @@ def main() -> None:
     for bits in options.bits:
         victim = load(options, bits)
         if options.memory_of is None:
-            words = in_words(fast_arithmetic(quantized=bits != "full"))
+            words = in_words(fast_arithmetic(BITS[bits]))
             print(
                 f"torch {torch.__version__}, {options.device}, {torch.get_num_threads()} threads, "
                 f"{torch.backends.cpu.get_cpu_capability()}; {options.arch} at {bits} bits, "

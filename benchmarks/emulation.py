@@ -1,4 +1,4 @@
-"""bfloat16 on a machine that is slow in it: float32 arithmetic, rounded where autocast rounds.
+"""bfloat16 on a machine that is slow in it: float32 arithmetic, rounded where bfloat16 rounds.
 
 Products of bfloat16 numbers are exact in float32, and machines with bfloat16 add them up in
 float32; what is left to differ from them is the order of a sum.
@@ -12,7 +12,40 @@ from typing import Any
 import torch
 from torch import fx, nn
 
-from dqviz.quantize import QuantConv2d, QuantLinear
+from dqviz.quantize import AffineQuantizer, QuantConv2d, QuantLinear
+from dqviz.quantize.coded import CodedConv2d, with_codes
+
+
+def emulated(network: fx.GraphModule, precision: str) -> nn.Module:
+    """What `prepare_for_attack` makes of a network from `quantize_model` in that precision.
+
+    Args:
+        network: channels last.
+        precision: `bfloat16` where no activations are quantized, else one that ends in
+            `bfloat16 backward`.
+    """
+    if precision == "bfloat16":
+        assert not any(isinstance(layer, AffineQuantizer) for layer in network.modules())
+        return Emulated(network)
+    prepared = copy.deepcopy(network)
+    with_codes(prepared, integers=precision.startswith("int8"), bfloat16=False)
+    for layer in prepared.modules():
+        if isinstance(layer, CodedConv2d):
+            layer.__class__ = _RoundedBackward
+            layer.backward_weight = rounded(layer.backward_weight)
+    return prepared.eval()
+
+
+def rounded(x: torch.Tensor) -> torch.Tensor:
+    """The nearest bfloat16 numbers, as float32."""
+    return x.bfloat16().float()
+
+
+class _RoundedBackward(CodedConv2d):
+    """Rounds what its backward pass is given and what it returns; weights are rounded already."""
+
+    def levels_gradient(self, grad: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
+        return rounded(super().levels_gradient(rounded(grad), x))
 
 
 class _Round(torch.autograd.Function):
@@ -20,62 +53,42 @@ class _Round(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, x: torch.Tensor) -> torch.Tensor:
-        return x.bfloat16().float()
+        return rounded(x)
 
     @staticmethod
     def backward(ctx: Any, *grads: torch.Tensor) -> torch.Tensor:
-        return grads[0].bfloat16().float()
-
-
-class _RoundBackward(torch.autograd.Function):
-    """The gradient alone to bfloat16 and back."""
-
-    @staticmethod
-    def forward(ctx: Any, x: torch.Tensor) -> torch.Tensor:
-        return x.clone()
-
-    @staticmethod
-    def backward(ctx: Any, *grads: torch.Tensor) -> torch.Tensor:
-        return grads[0].bfloat16().float()
+        return rounded(grads[0])
 
 
 class Emulated(nn.Module):
-    """A network from `quantize_model` as `prepare_for_attack(..., bfloat16=True)` computes it.
+    """A network without quantized activations as autocast computes it.
 
-    Images (N, C, H, W) in [0, 1] in, float32 logits (N, classes) out. `backward_only` leaves the
-    forward pass in float32.
+    Images (N, C, H, W) in [0, 1] in, float32 logits (N, classes) out.
     """
 
-    def __init__(self, network: fx.GraphModule, *, backward_only: bool = False) -> None:
+    def __init__(self, network: fx.GraphModule) -> None:
         super().__init__()
         self.network = copy.deepcopy(network)
-        self.rounding = _RoundBackward if backward_only else _Round
         for layer in self.network.modules():
-            if isinstance(layer, QuantConv2d | QuantLinear) and not backward_only:
-                layer.weight.data = layer.weight.data.bfloat16().float()
-                if layer.bias is not None:
-                    layer.bias.data = layer.bias.data.bfloat16().float()
             if isinstance(layer, QuantConv2d | QuantLinear):
-                layer.input_quantizer.register_forward_hook(self._hook)
+                layer.weight.data = rounded(layer.weight.data)
+                if layer.bias is not None:
+                    layer.bias.data = rounded(layer.bias.data)
+                layer.register_forward_pre_hook(lambda _m, inputs: _Round.apply(inputs[0]))
         self.eval()
-
-    def _hook(self, module: nn.Module, inputs: Any, output: torch.Tensor) -> torch.Tensor:
-        rounded: torch.Tensor = self.rounding.apply(output)
-        return rounded
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """Images in, logits out."""
         images = images.contiguous(memory_format=torch.channels_last)
-        logits: torch.Tensor = _Interpreter(self.network, self.rounding).run(images)
+        logits: torch.Tensor = _Interpreter(self.network).run(images)
         return logits
 
 
 class _Interpreter(fx.Interpreter):
     """Rounds what comes after the first layer; before it, autocast leaves float32 alone."""
 
-    def __init__(self, network: fx.GraphModule, rounding: type[torch.autograd.Function]) -> None:
+    def __init__(self, network: fx.GraphModule) -> None:
         super().__init__(network)
-        self.rounding = rounding
         self.within = False
 
     def run_node(self, n: fx.Node) -> Any:
@@ -85,4 +98,4 @@ class _Interpreter(fx.Interpreter):
         )
         self.within = self.within or layer
         rounds = self.within and isinstance(result, torch.Tensor)
-        return self.rounding.apply(result) if rounds else result
+        return _Round.apply(result) if rounds else result

@@ -7,7 +7,8 @@ leaves 20 to 80 % right, both on the same images; success is judged on the netwo
 either way. To hold: the one-sided 95 % bound on the paired difference, fast minus float32, is at
 most half a point. Results are appended to a file batch by batch, and a run goes on where the last
 one stopped. `--gradients emulated` computes on machines without instructions for bfloat16 what one
-with them would (see `emulation`); `measured` takes what the fast path chose here.
+with them would (see `emulation`); `measured` takes what the fast path chose here, a name that
+arithmetic, where the network can have it.
 """
 
 from __future__ import annotations
@@ -26,10 +27,17 @@ from torch import fx, nn
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from benchmarks.emulation import Emulated
+from benchmarks.emulation import emulated
 from dqviz.attacks import craft
-from dqviz.attacks.arithmetic import Arithmetic, in_words, own_arithmetic, threads_of
-from dqviz.attacks.fast import fast_arithmetic, gradients_in
+from dqviz.attacks.arithmetic import (
+    PRECISIONS,
+    WORDS,
+    Arithmetic,
+    in_words,
+    own_arithmetic,
+    threads_of,
+)
+from dqviz.attacks.fast import fast_arithmetic, gradients_in, kind_of
 from dqviz.data import ImageData, load_data
 from dqviz.measure.accuracy import correctness
 from dqviz.models import load_checkpoint
@@ -54,16 +62,17 @@ class Copy(NamedTuple):
     words: str
 
 
-def copy_of(network: fx.GraphModule, gradients: str, *, quantized: bool) -> Copy:
+def copy_of(network: fx.GraphModule, gradients: str, quant: QuantSpec) -> Copy:
     """What the fast path would take gradients of."""
     own = own_arithmetic()
-    if gradients.startswith("emulated"):
-        backward_only = gradients == "emulated-backward"
-        words = f"bfloat16 {'backward' if backward_only else 'gradients'}, emulated"
-        return Copy(Emulated(network, backward_only=backward_only), own, words)
-    arithmetic = fast_arithmetic(quantized=quantized)
-    if gradients == "bfloat16":
-        arithmetic = Arithmetic(precision="bfloat16", device="cpu", threads=own.threads)
+    best = max(PRECISIONS[kind_of(quant)], key=len)  # with bfloat16 wherever it can be
+    if gradients == "emulated":
+        return Copy(emulated(network, best), own, f"{WORDS[best]}, emulated")
+    if gradients == "measured":
+        arithmetic = fast_arithmetic(quant)
+    else:
+        usable = gradients in PRECISIONS[kind_of(quant)]
+        arithmetic = dataclasses.replace(own, precision=gradients if usable else best)
     return Copy(gradients_in(network, arithmetic), arithmetic, in_words(arithmetic))
 
 
@@ -152,7 +161,7 @@ def measure(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
     for bits in options.bits:
         network = quantize_model(model, BITS[bits], calibration=data.images[:CALIBRATION_IMAGES])
         network = network.to(memory_format=torch.channels_last)
-        copy = copy_of(network, options.gradients, quantized=bits != "full")
+        copy = copy_of(network, options.gradients, BITS[bits])
         for attack in options.attacks:
             spec = AttackSpec(name=attack, steps=options.steps, queries=options.queries)
             key = {"bits": bits, "attack": attack, "fast": copy.words, "steps": options.steps}
@@ -192,7 +201,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--queries", type=int, default=50, help="of Square within standard")
     parser.add_argument(
         "--gradients",
-        choices=("measured", "bfloat16", "emulated", "emulated-backward"),
+        choices=("measured", "bfloat16", "emulated"),
         default="measured",
     )
     return parser.parse_args()

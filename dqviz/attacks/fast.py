@@ -16,20 +16,30 @@ from torch import nn
 from dqviz.attacks.arithmetic import Arithmetic, own_arithmetic
 from dqviz.attacks.prepare import prepare_for_attack
 from dqviz.attacks.speed_file import speeds
+from dqviz.quantize.coded import most_bits
+from dqviz.specs import FULL_PRECISION, QuantSpec
 
 GAIN = 1.15
 """Another arithmetic than the usual one is taken where it is at least this many times as fast."""
 
 
-def fast_arithmetic(*, quantized: bool) -> Arithmetic:
+def fast_arithmetic(quant: QuantSpec) -> Arithmetic:
     """The arithmetic in which gradients are taken fastest on this machine.
 
-    The first call on a machine measures, for a second or two.
+    The first call on a machine measures, for a few seconds.
 
     Args:
-        quantized: whether the gradients go through quantizers.
+        quant: how the network is quantized.
     """
-    return choose(speeds()["quantized" if quantized else "full"], own_arithmetic())
+    return choose(speeds()[kind_of(quant)], own_arithmetic())
+
+
+def kind_of(quant: QuantSpec) -> str:
+    """Which of `PRECISIONS` serve a network that is quantized so."""
+    if quant.act_bits == FULL_PRECISION or quant.estimator == "unquantized":
+        return "full"
+    codes = quant.weight_bits <= 8 and quant.act_bits <= most_bits()
+    return "coded" if codes else "rounded"
 
 
 def choose(seconds: Mapping[Arithmetic, float], usual: Arithmetic) -> Arithmetic:
@@ -47,6 +57,4 @@ def gradients_in(network: nn.Module, arithmetic: Arithmetic) -> nn.Module | None
     """The copy of a network that gradients are taken of; None where that is the network itself."""
     if arithmetic.is_exact:
         return None
-    return prepare_for_attack(
-        network, bfloat16=arithmetic.precision == "bfloat16", device=arithmetic.device
-    )
+    return prepare_for_attack(network, precision=arithmetic.precision, device=arithmetic.device)

@@ -7,8 +7,11 @@ import copy
 import torch
 from torch import nn
 
+from dqviz.attacks.arithmetic import WORDS
+from dqviz.attacks.errors import AttackError
 from dqviz.models.graph import fold_batchnorm
-from dqviz.quantize import BackwardThrough, QuantConv2d, QuantLinear
+from dqviz.quantize import AffineQuantizer, BackwardThrough, QuantConv2d, QuantLinear
+from dqviz.quantize.coded import with_codes
 
 
 class PreparedNetwork(nn.Module):
@@ -33,7 +36,7 @@ class PreparedNetwork(nn.Module):
 
 
 def prepare_for_attack(
-    model: nn.Module, *, bfloat16: bool = False, device: str = "cpu"
+    model: nn.Module, *, precision: str = "float32", device: str = "cpu"
 ) -> PreparedNetwork:
     """A copy in eval mode with BatchNorm folded, parameters frozen, channels last.
 
@@ -43,20 +46,30 @@ def prepare_for_attack(
 
     Args:
         model: a network that is traced without refusal, or one from `quantize_model`.
-        bfloat16: compute in bfloat16 where autocast would. Quantizers take their codes in float32,
-            of inputs that were rounded on the way. Gradients are then approximate, which an attack
-            bears, but predictions are too: judge success on the network itself.
+        precision: a name of `arithmetic.WORDS`. Gradients are then approximate, which an attack
+            bears, but predictions may be too: judge success on the network itself.
         device: where gradients are computed; images and logits stay where they are.
 
     Raises:
+        AttackError: if the precision is unknown, or it is bfloat16 throughout for a network with
+            quantized inputs, whose codes that corrupts.
         UnsupportedOperation: if the network cannot be traced.
     """
+    if precision not in WORDS:
+        raise AttackError(f"precision must be one of {', '.join(WORDS)}; got {precision!r}")
     if isinstance(model, BackwardThrough):
-        straight = prepare_for_attack(model.backward_network, bfloat16=bfloat16, device=device)
+        straight = prepare_for_attack(model.backward_network, precision=precision, device=device)
         both = BackwardThrough(model.forward_network, backward=straight)
         return PreparedNetwork(both.eval(), rounds=False).eval()
-    quantized = any(isinstance(layer, QuantConv2d | QuantLinear) for layer in model.modules())
+    layers = list(model.modules())
+    rounds = precision == "bfloat16"
+    if rounds and any(isinstance(layer, AffineQuantizer) for layer in layers):
+        raise AttackError("bfloat16 corrupts the codes of a network with quantized activations")
+    quantized = any(isinstance(layer, QuantConv2d | QuantLinear) for layer in layers)
     network = copy.deepcopy(model) if quantized else fold_batchnorm(model)
     network = network.eval().requires_grad_(False)
     network = network.to(device).to(memory_format=torch.channels_last)
-    return PreparedNetwork(network, rounds=bfloat16, device=device).eval()
+    if precision not in ("float32", "bfloat16"):
+        integers, backward = precision.startswith("int8"), precision.endswith("bfloat16 backward")
+        with_codes(network, integers=integers, bfloat16=backward)
+    return PreparedNetwork(network, rounds=rounds, device=device).eval()

@@ -21,7 +21,7 @@ from typing import Any
 import torch
 
 import dqviz
-from dqviz.attacks.arithmetic import Arithmetic, own_arithmetic
+from dqviz.attacks.arithmetic import PRECISIONS, Arithmetic, own_arithmetic
 from dqviz.attacks.speeds import Seconds, Speeds, measure_speeds
 from dqviz.data.folder_paths import cache_folder
 
@@ -93,7 +93,7 @@ def read_speeds(path: Path, described: dict[str, str | int]) -> Speeds | None:
         document = json.loads(path.read_text())
         if document["machine"] != described:
             return None
-        found = {kind: _seconds(document["seconds"][kind]) for kind in ("full", "quantized")}
+        found = {kind: _seconds(document["seconds"][kind]) for kind in PRECISIONS}
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:

@@ -23,6 +23,9 @@ MARKS = ("green", "amber", "red")
 COLOURS = {"attack": SLOTS[0].colour, "other": SLOTS[1].colour}
 
 
+MORE_IMAGES = "That may be chance: take more images."
+
+
 @dataclasses.dataclass(frozen=True)
 class Finding:
     """One check: its mark, what ought to hold, what was found, and what to do where it fails."""
@@ -87,7 +90,7 @@ def _finding(metric: str, other: str, rows: pd.DataFrame) -> Finding:
         mark=MARKS[int(told["mark"])],
         asked=question.asked.format(**words),
         evidence=f"{evidence[:1].upper()}{evidence[1:]}.",
-        advice=question.advice,
+        advice=MORE_IMAGES if told["mark"] == 1 else question.advice,
     )
 
 

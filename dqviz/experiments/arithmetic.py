@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dqviz.attacks.arithmetic import Arithmetic, in_words, own_arithmetic
 from dqviz.attacks.fast import fast_arithmetic
-from dqviz.specs import FAST_KINDS, FULL_PRECISION, Craft, ExperimentSpec
+from dqviz.specs import FAST_KINDS, Craft, ExperimentSpec
 
 PRECISION = "float32, channels last"
 """The arithmetic of every experiment off the fast path; see `Workbench.subject`."""
@@ -17,9 +17,7 @@ def is_fast(spec: ExperimentSpec) -> bool:
 
 def arithmetic_for(craft_spec: Craft, *, fast: bool) -> Arithmetic:
     """In what the gradients of a network are computed: as always, or as is fastest here."""
-    quant = craft_spec.quant
-    quantized = quant.act_bits != FULL_PRECISION and quant.estimator != "unquantized"
-    return fast_arithmetic(quantized=quantized) if fast else own_arithmetic()
+    return fast_arithmetic(craft_spec.quant) if fast else own_arithmetic()
 
 
 def precision_of(spec: ExperimentSpec) -> str:

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
+import torch
 from torch import nn
 
 from dqviz.attacks import craft
+from dqviz.attacks.arithmetic import threads_of
 from dqviz.measure.accuracy import wilson
-from dqviz.measure.masking import Diagnosis, diagnose
+from dqviz.measure.masking import Crafter, Diagnosis, diagnose
 from dqviz.measure.masking_rules import MARKS, Check
 from dqviz.measure.rows import NETWORK, Row, value_rows
 from dqviz.specs import FULL_PRECISION, Craft, ExperimentSpec, QuantSpec
 
+from .arithmetic import arithmetic_for
 from .findings import Findings, proportion_rows
 from .setting import Setting, add_notes, prepare
 from .steps import Steps
-from .workbench import Workbench
+from .workbench import Subject, Workbench
 
 SURVIVAL = "survival"
 """The metric of the accuracies that the variants of the attack leave, on the images that are
@@ -44,15 +48,16 @@ def measure(spec: ExperimentSpec, bench: Workbench, steps: Steps) -> Findings:
     add_notes(found, setting)
     attack = dataclasses.replace(spec.attack, epsilons=spec.attack.epsilons[:1])
     preparing, running = diagnosing.split([1, 20])
+    estimators, sources = _estimators(setting, preparing), _sources(setting, preparing)
     result = diagnose(
         setting.subject.attacked,
         setting.data.images,
         setting.data.labels,
         attack=attack,
-        estimators=_estimators(setting, preparing),
-        sources=_sources(setting, preparing),
+        estimators={name: other.attacked for name, other in estimators.items()},
+        sources={name: other.attacked for name, other in sources.items()},
         batch_size=spec.batch_size,
-        crafter=craft,
+        crafter=_crafter(setting, [setting.subject, *estimators.values(), *sources.values()]),
         progress=running.at,
     )
     where = {"attack": attack.name, "epsilon": attack.epsilons[0]}
@@ -61,6 +66,20 @@ def measure(spec: ExperimentSpec, bench: Workbench, steps: Steps) -> Findings:
     for variant, rows in _survivals(result).items():
         found.add(rows, **where, variant=variant, other="")
     return found
+
+
+def _crafter(setting: Setting, subjects: Sequence[Subject]) -> Crafter:
+    """How a variant of the attack is run: with gradients in the arithmetic that was asked for."""
+    known = {id(subject.attacked): subject for subject in subjects}
+
+    def run(victim: nn.Module, *arguments: Any, **more: Any) -> dict[float, torch.Tensor]:
+        subject = known[id(victim)]
+        fast = setting.spec.fast
+        copy = setting.bench.gradients_of(subject, fast=fast)
+        with threads_of(arithmetic_for(subject.key[0], fast=fast)):
+            return craft(victim, *arguments, gradients_of=copy, **more)
+
+    return run
 
 
 def _check_rows(check: Check) -> list[Row]:
@@ -79,7 +98,7 @@ def _survivals(result: Diagnosis) -> Mapping[str, list[Row]]:
     }
 
 
-def _estimators(setting: Setting, steps: Steps) -> dict[str, nn.Module]:
+def _estimators(setting: Setting, steps: Steps) -> dict[str, Subject]:
     """The network with other gradients through its quantizers; none where it has no quantizer."""
     quant = setting.spec.quant
     if quant.act_bits == FULL_PRECISION:
@@ -88,18 +107,17 @@ def _estimators(setting: Setting, steps: Steps) -> dict[str, nn.Module]:
     return {name: _quantized(setting, steps, estimator=name) for name in others}
 
 
-def _sources(setting: Setting, steps: Steps) -> dict[str, nn.Module]:
+def _sources(setting: Setting, steps: Steps) -> dict[str, Subject]:
     """The networks that perturbations are carried over from."""
     if not setting.spec.quant.is_full_precision:
-        return {"full precision": setting.full.attacked}
+        return {"full precision": setting.full}
     bits = {"weight_bits": OTHER_BITS.weight_bits, "act_bits": OTHER_BITS.act_bits}
     name = f"W{OTHER_BITS.weight_bits} A{OTHER_BITS.act_bits}"
     return {name: _quantized(setting, steps, **bits)}
 
 
-def _quantized(setting: Setting, steps: Steps, **changes: int | str) -> nn.Module:
+def _quantized(setting: Setting, steps: Steps, **changes: int | str) -> Subject:
     spec = setting.spec
     quant = dataclasses.replace(spec.quant, **changes)  # type: ignore[arg-type]
     craft_spec = Craft(model=spec.model, quant=quant)
-    subject = setting.bench.subject(craft_spec, spec.calibration, setting.images_spec, steps)
-    return subject.attacked
+    return setting.bench.subject(craft_spec, spec.calibration, setting.images_spec, steps)

@@ -24,7 +24,7 @@ from dqviz.measure.rows import Row
 from dqviz.models import ModelError, model_info, resolve_model
 from dqviz.quantize import (
     BackwardThrough,
-    Histogram,
+    Spread,
     collect_histograms,
     from_json,
     quantize_model,
@@ -78,7 +78,7 @@ class Workbench:
         self._data: Memo[ImageData] = Memo(max_entries=8, max_bytes=DATA_BYTES, size=_data_bytes)
         self._networks: Memo[nn.Module] = Memo(max_entries=8)
         self._sizes: Memo[int] = Memo(max_entries=64)
-        self._histograms: Memo[dict[str, Histogram]] = Memo(max_entries=16)
+        self._histograms: Memo[dict[str, Spread]] = Memo(max_entries=16)
         self._subjects: Memo[Subject] = Memo(max_entries=24)
         self._copies: Memo[nn.Module | None] = Memo(max_entries=8)
         self._correct: Memo[torch.Tensor] = Memo(max_entries=256)
@@ -217,7 +217,7 @@ class Workbench:
 
     def _calibrate(
         self, model: ModelSpec, calibration: DataSpec | None, data: DataSpec, steps: Steps
-    ) -> tuple[dict[str, Histogram], str]:
+    ) -> tuple[dict[str, Spread], str]:
         if calibration is None:
             card = card_of(model)
             if card is not None and card.calibration:
@@ -225,10 +225,10 @@ class Workbench:
             calibration = default_calibration(data, Look())
         spec = at_most_whole(self.sized(calibration, model))
 
-        def collect() -> dict[str, Histogram]:
+        def collect() -> dict[str, Spread]:
             steps.at(0.3, "calibrating the ranges")
             images = self.data(spec, steps)
-            return collect_histograms(self.network(model), images.images)
+            return {**collect_histograms(self.network(model), images.images)}
 
         count = len(self.data(spec, steps))
         source = f"{data_name(spec.name)} {spec.split} ({count})"

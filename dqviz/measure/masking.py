@@ -19,7 +19,7 @@ from torch.nn import functional as F
 
 from dqviz.attacks import AttackError, craft
 from dqviz.measure.accuracy import correctness
-from dqviz.measure.masking_rules import LITTLE, NOTHING, STRAY, Check, by_difference, by_share
+from dqviz.measure.masking_rules import LITTLE, STRAY, Check, by_difference, by_proof, by_share
 from dqviz.measure.masking_variants import MORE, UNBOUNDED_STEPS, steps_of, variants_of
 from dqviz.specs import AttackSpec
 
@@ -96,7 +96,7 @@ def diagnose(
         *_of_attacks(outcomes, attack, list(estimators or {}), list(sources or {})),
         by_share("gradients", own.silent(attack)),
         by_share("loss", fallen),
-        by_share("repeatable", own.unsteady(), limit=NOTHING),
+        by_proof("repeatable", own.unsteady()),
     ]
     return Diagnosis(checks=tuple(checks), correct=correct, outcomes=outcomes)
 

@@ -112,6 +112,14 @@ def by_share(name: str, faulty: torch.Tensor, *, limit: float = SHARE, other: st
     )
 
 
+def by_proof(name: str, faulty: torch.Tensor) -> Check:
+    """Marks an attack by a fault that one image proves: red if there is one, else green."""
+    share = by_share(name, faulty, limit=NOTHING)
+    if share.count == 0:
+        return share
+    return dataclasses.replace(share, mark=RED if bool(faulty.any()) else GREEN)
+
+
 def _mark(value: float, low: float, high: float, limit: float) -> str:
     if low > limit:
         return RED

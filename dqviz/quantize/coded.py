@@ -32,20 +32,23 @@ class CodedConv2d(nn.Module):
 
     Args:
         layer: what is computed.
-        bfloat16: whether the backward pass is.
+        integers: whether the forward pass multiplies codes; where that is not possible, see
+            `most_bits`, it is the layer's own.
+        bfloat16: whether the backward pass is in bfloat16.
     """
 
-    def __init__(self, layer: QuantConv2d, *, bfloat16: bool) -> None:
+    def __init__(self, layer: QuantConv2d, *, integers: bool, bfloat16: bool) -> None:
         super().__init__()
         quantizer = layer.input_quantizer
         assert isinstance(quantizer, AffineQuantizer)
         self.layer = layer
         self.quantizer = quantizer
-        self.backward_weight = layer.weight.bfloat16() if bfloat16 else layer.weight
+        weight = layer.weight.detach()
+        self.backward_weight = weight.bfloat16() if bfloat16 else weight
         self.packed: torch.Tensor | None = None
         self.weight_scale = torch.ones(layer.out_channels)
-        if _has_codes(layer, quantizer):
-            codes, self.weight_scale = weight_codes(layer.weight.detach(), layer.weight_bits)
+        if integers and _has_codes(layer, quantizer):
+            codes, self.weight_scale = weight_codes(weight, layer.weight_bits)
             self.packed = _pack(codes, self.weight_scale, *self._input(), *_geometry(layer))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -57,7 +60,8 @@ class CodedConv2d(nn.Module):
         """The same without a gradient."""
         quantizer, layer = self.quantizer, self.layer
         if self.packed is None:
-            return layer(x)
+            plain: torch.Tensor = layer(x)
+            return plain
         codes = unclamped_codes(x, quantizer.scale, quantizer.zero_point)
         codes = codes.clamp_(quantizer.quant_min, quantizer.quant_max).to(torch.uint8)
         return _convolve(
@@ -66,15 +70,20 @@ class CodedConv2d(nn.Module):
 
     def gradient(self, grad: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
         """The gradient with respect to x (N, C, H, W), given that of the output."""
-        weight, quantizer = self.backward_weight, self.quantizer
+        levels = self.levels_gradient(grad, x)
+        return through_rounding(levels, x, self.quantizer.estimator, self.quantizer.edges)
+
+    def levels_gradient(self, grad: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
+        """That with respect to the quantized input, float32, of the shape of x."""
+        weight = self.backward_weight
         grad = grad.to(weight.dtype)
         stride, padding, dilation, groups = _geometry(self.layer)
         like = grad.new_empty(1).expand(x.shape)  # its values do not matter
-        levels, _, _ = torch.ops.aten.convolution_backward(
+        found: torch.Tensor = torch.ops.aten.convolution_backward(
             grad, like, weight, None, stride, padding, dilation, False, [0, 0], groups,
             [True, False, False],
-        )  # fmt: skip
-        return through_rounding(levels.float(), x, quantizer.estimator, quantizer.edges)
+        )[0]  # fmt: skip
+        return found.float()
 
     def _input(self) -> tuple[float, int]:
         return float(self.quantizer.scale), int(self.quantizer.zero_point)
@@ -94,13 +103,17 @@ class _CodedConvolution(torch.autograd.Function):
         return ctx.layer.gradient(grads[0], x), None
 
 
-def with_codes(network: nn.Module, *, bfloat16: bool) -> nn.Module:
+def with_codes(network: nn.Module, *, integers: bool, bfloat16: bool) -> nn.Module:
     """Replace, in place, every convolution whose inputs are quantized by a `CodedConv2d`."""
     for name, layer in list(network.named_modules()):
         if not isinstance(layer, QuantConv2d) or not _can_replace(layer):
             continue
         parent, _, child = name.rpartition(".")
-        setattr(network.get_submodule(parent), child, CodedConv2d(layer, bfloat16=bfloat16))
+        setattr(
+            network.get_submodule(parent),
+            child,
+            CodedConv2d(layer, integers=integers, bfloat16=bfloat16),
+        )
     return network
 
 

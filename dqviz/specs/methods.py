@@ -135,8 +135,9 @@ class AttackSpec:
 class DefenseSpec:
     """The Defensive Quantization penalty: its strength and the kernel it acts on.
 
-    `arm` is `none`, `raw` (the kernel itself, as in the paper) or `folded` (the kernel with the
-    BatchNorm that follows it folded in).
+    `arm` is `none`, `raw` (the kernel itself, as in the paper), `folded` (the kernel with the
+    BatchNorm that follows it folded in) or `operator` (how far the operator norm of the folded
+    kernel, as it is applied, lies above 1).
     """
 
     beta: float = 0.0
@@ -144,5 +145,5 @@ class DefenseSpec:
 
     def __post_init__(self) -> None:
         check_types(self)
-        require_choice("arm", self.arm, ("none", "raw", "folded"))
+        require_choice("arm", self.arm, ("none", "raw", "folded", "operator"))
         require(self.beta >= 0, f"beta must be 0 or more; got {self.beta}")

@@ -22,7 +22,8 @@ RULES = (
     "it is not, but a fault of ten points cannot be ruled out with so few images, or a share is "
     "above what is tolerated and may be so by chance. **Green**: the rest, ties among them. "
     "Differences are paired: both attacks are run on the same images, those that the network "
-    "classifies correctly (Newcombe's interval); shares have Wilson's. With so many checks at "
+    "classifies correctly (Newcombe's interval); shares have Wilson's. Chance in the network is "
+    "proved by a single image, and so is red at once. With so many checks at "
     "95 %, one in forty may turn red by chance."
 )
 

@@ -86,13 +86,13 @@ def test_a_prepared_network_computes_the_same(
 def test_bfloat16_is_close_in_full_precision_and_refused_for_codes(
     net: Classifier, images: torch.Tensor
 ) -> None:
-    rounded = prepare_for_attack(net, bfloat16=True)(images)
+    rounded = prepare_for_attack(net, precision="bfloat16")(images)
     assert rounded.dtype == torch.float32
     assert not torch.equal(rounded, net(images))
     torch.testing.assert_close(rounded, net(images), rtol=0.05, atol=0.1)
     quantized = quantize_model(net, QuantSpec(act_bits=8), calibration=images)
     with pytest.raises(AttackError, match="corrupts the codes"):
-        prepare_for_attack(quantized, bfloat16=True)
+        prepare_for_attack(quantized, precision="bfloat16")
 
 
 def test_a_prepared_quantized_network_keeps_its_layers(

@@ -11,12 +11,16 @@ import torch
 
 import dqviz
 from dqviz.attacks import speed_file
-from dqviz.attacks.arithmetic import Arithmetic, own_arithmetic
+from dqviz.attacks.arithmetic import PRECISIONS, Arithmetic, own_arithmetic
 from dqviz.attacks.speeds import Speeds, candidates, measure_speeds
 
 OWN = own_arithmetic()
 ROUNDED = Arithmetic(precision="bfloat16", device="cpu", threads=OWN.threads)
-TIMES: Speeds = {"full": {OWN: 3.0, ROUNDED: 1.0}, "quantized": {OWN: 3.0, ROUNDED: 2.5}}
+TIMES: Speeds = {
+    "full": {OWN: 3.0, ROUNDED: 1.0},
+    "rounded": {OWN: 3.0},
+    "coded": {OWN: 3.0, ROUNDED: 2.5},
+}
 
 
 @pytest.fixture
@@ -80,11 +84,11 @@ def test_a_damaged_file_counts_as_missing(
     path = the_file(tmp_path)
     whole = path.read_bytes()
     document = json.loads(whole)
-    row = document["seconds"]["quantized"][0]
+    row = document["seconds"]["coded"][0]
     if content == "half":
         content = whole[: len(whole) // 2]
     elif content == "no seconds":
-        del document["seconds"]["quantized"]
+        del document["seconds"]["coded"]
     elif content == "negative":
         row["seconds"] = -1.0
     elif content == "not a number":
@@ -92,7 +96,7 @@ def test_a_damaged_file_counts_as_missing(
     elif content == "unknown field":
         row["memory"] = 1
     elif content == "without the usual":
-        del document["seconds"]["quantized"][0]
+        del document["seconds"]["coded"][0]
     path.write_bytes(content if isinstance(content, bytes) else json.dumps(document).encode())
     forget()
     assert speed_file.speeds() == TIMES
@@ -157,8 +161,8 @@ def test_measuring_times_the_usual_arithmetic_and_leaves_the_threads_alone() -> 
     threads = torch.get_num_threads()
     found = measure_speeds()
     assert torch.get_num_threads() == threads
-    assert list(found) == ["full", "quantized"]
-    for seconds in found.values():
+    assert list(found) == list(PRECISIONS)
+    for kind, seconds in found.items():
         assert OWN in seconds
-        assert set(seconds) <= set(candidates())
+        assert set(seconds) <= set(candidates(kind))
         assert all(0 < taken < 600 for taken in seconds.values())

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from dqviz.measure.masking_rules import AMBER, GREEN, RED, by_difference, by_share
+from dqviz.measure.masking_rules import AMBER, GREEN, RED, by_difference, by_proof, by_share
 
 
 def flags(true, n):
@@ -54,7 +54,16 @@ def test_a_share_is_red_only_if_it_is_significantly_too_large(faulty, n, mark):
     assert check.value == faulty / n
 
 
+@pytest.mark.parametrize(("faulty", "mark"), [(0, GREEN), (1, RED)])
+def test_what_one_image_proves_needs_no_more(faulty, mark):
+    assert by_proof("x", flags(faulty, 8)).mark == mark
+
+
 def test_without_images_nothing_is_known():
     nothing = torch.zeros(0, dtype=torch.bool)
-    for check in (by_share("x", nothing), by_difference("x", nothing, nothing)):
+    for check in (
+        by_share("x", nothing),
+        by_proof("x", nothing),
+        by_difference("x", nothing, nothing),
+    ):
         assert (check.mark, check.count) == (AMBER, 0)

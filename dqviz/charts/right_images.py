@@ -109,7 +109,7 @@ def who_is_right(
             barmode="stack",
             bargap=0.35,
             xaxis={"title": {"text": "Images (number)"}, "range": [0, total]},
-            yaxis=row_axis("Images (three kinds)", labels),
+            yaxis=row_axis("Images (state)", labels),
             annotations=note_annotation(note),
             legend=stack_legend(note, height),
         ),

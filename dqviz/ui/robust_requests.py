@@ -46,8 +46,12 @@ def compared(settings: Settings) -> list[ExperimentSpec]:
 
 
 def ensemble(settings: Settings) -> list[ExperimentSpec]:
-    """The same networks under the three attacks of the ensemble, at the sidebar's epsilon."""
-    return _compared(settings, dataclasses.replace(attack_spec(settings, one=True), name=ENSEMBLE))
+    """The same networks under the three attacks of the ensemble, at the sidebar's epsilon.
+
+    Each is attacked itself: what broke an image elsewhere says nothing of this network.
+    """
+    attack = dataclasses.replace(attack_spec(settings, one=True), name=ENSEMBLE)
+    return [dataclasses.replace(spec, crafted_on=None) for spec in _compared(settings, attack)]
 
 
 def against_bits(settings: Settings, *, weights: bool) -> list[ExperimentSpec]:

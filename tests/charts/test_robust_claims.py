@@ -69,7 +69,7 @@ def test_a_collapsed_network_is_not_compared():
 
 
 def test_networks_that_are_not_there_are_not_spoken_of():
-    assert compared(other=(VANILLA, 32, 32)) == []
+    assert compared(other=(VANILLA, 32, 32)) == compared(one=(VANILLA, 32, 32)) == []
 
 
 def test_what_only_later_attacks_broke_is_said():

@@ -69,6 +69,7 @@ def test_the_pair_that_is_chosen_is_compared_and_outlives_a_move_of_the_bits(ope
     chosen = {"one": "dq, quantized", "other": "vanilla, full precision"}
     app = open_page("robustness", view="Compare", **chosen)
     assert "dq, W8 A4 classifies" in words(app)
+    assert "correctly and resnet20 vanilla, full precision" in words(app)
     assert "McNemar's exact test" in words(app)
     app.select_slider(key="abits").set_value(5).run()
     assert app.session_state["one"] == "dq, quantized"
@@ -139,12 +140,13 @@ def test_every_bit_width_is_crafted_on_and_evaluated_on_every_other():
         assert spec.crafted_on is None or spec.crafted_on.model == spec.model
 
 
-def test_each_gradient_is_asked_for_and_no_other_perturbation():
+def test_some_tabs_attack_each_network_itself_and_ask_for_every_gradient():
     settings = Settings(networks=(VANILLA,), crafted="first network")
     specs = robust_requests.estimators(settings)
     assert specs[0].quant.estimator == "clipped"
     assert {spec.quant.estimator for spec in specs} == set(ESTIMATORS)
-    assert all(spec.crafted_on is None for spec in specs)
+    for asked in (specs, robust_requests.ensemble(settings), robust_requests.smallest(settings)):
+        assert all(spec.crafted_on is None for spec in asked)
     crafted = robust_requests.compared(settings)
     assert all(spec.crafted_on.model.id == VANILLA for spec in crafted)
 

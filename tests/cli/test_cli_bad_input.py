@@ -87,10 +87,11 @@ BAD = {
         ("a\0b.csv", r"no file can be called 'a\x00b.csv'"),
     ],
     "--controls": [("=all", "all")],
+    "--fast": [("=no", "no")],
     "--details": [("=some", "some")],
     "--all": [("=1", "1")],
 }
-KINDS = ("amplify", "lipschitz", "accuracy", "smallest-epsilon")
+KINDS = ("amplify", "lipschitz", "accuracy", "smallest-epsilon", "trust")
 LISTINGS = ("models", "data", "doctor")
 
 

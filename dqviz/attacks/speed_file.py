@@ -1,7 +1,8 @@
 """The times of `speeds`, measured once on a machine and kept in a file.
 
 The file is in the cache folder and named after all that the times depend on. It may be deleted at
-any time; one that is damaged counts as missing.
+any time; one that is damaged counts as missing. Processes that want it at once wait for the first,
+so that all of them take the same arithmetic and the same specification gives the same numbers.
 """
 
 from __future__ import annotations
@@ -15,9 +16,11 @@ import logging
 import math
 import os
 import platform
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import filelock
 import torch
 
 import dqviz
@@ -25,8 +28,8 @@ from dqviz.attacks.arithmetic import PRECISIONS, Arithmetic, own_arithmetic
 from dqviz.attacks.speeds import Seconds, Speeds, measure_speeds
 from dqviz.data.folder_paths import cache_folder
 
-BUSY = 1.5
-"""Processes that want to run, for each processor: beyond that, times are not kept."""
+WAITED_SECONDS = 120.0
+"""So long a process waits for another one that measures, then it measures for itself."""
 
 log = logging.getLogger(__name__)
 
@@ -34,8 +37,8 @@ log = logging.getLogger(__name__)
 def speeds() -> Speeds:
     """The seconds of a gradient in each arithmetic that this machine has.
 
-    Read from the cache folder, or measured now. They are kept there if it can be written to and the
-    machine is not too busy to measure well, and by this process in any case.
+    Read from the cache folder, or measured now and kept there. A folder that cannot be written to
+    keeps nothing; then they are this process' own.
     """
     return _speeds(str(cache_folder()), torch.get_num_threads())
 
@@ -45,19 +48,25 @@ def _speeds(folder: str, threads: int) -> Speeds:
     described = machine(threads)
     digest = hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()[:16]
     path = Path(folder) / f"attack-speeds-{digest}.json"
-    found = read_speeds(path, described)
-    if found is None:
-        found = measure_speeds()
-        if is_calm():
+    with _alone(path.with_suffix(".lock")):
+        found = read_speeds(path, described)
+        if found is None:
+            found = measure_speeds()
             _write(path, described, found)
     return found
 
 
-def is_calm() -> bool:
-    """Whether the machine has been free for a while, so that times taken now hold for later too."""
-    if not hasattr(os, "getloadavg"):
-        return True
-    return os.getloadavg()[0] <= BUSY * (os.cpu_count() or 1)
+@contextlib.contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """While no other process is here, where the folder can be written to."""
+    lock = filelock.FileLock(path, timeout=WAITED_SECONDS)
+    with contextlib.suppress(OSError, filelock.Timeout):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def machine(threads: int) -> dict[str, str | int]:

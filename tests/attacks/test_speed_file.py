@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import json
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -25,7 +27,7 @@ TIMES: Speeds = {
 
 @pytest.fixture
 def measured(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[list[int]]:
-    """How often it was measured, one entry each time; a calm machine and an empty folder."""
+    """How often it was measured, one entry each time; the folder is empty."""
     calls: list[int] = []
 
     def measure() -> Speeds:
@@ -34,7 +36,6 @@ def measured(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[list[i
 
     monkeypatch.setenv("DQVIZ_DATA", str(tmp_path))
     monkeypatch.setattr(speed_file, "measure_speeds", measure)
-    monkeypatch.setattr(speed_file, "is_calm", lambda: True)
     forget()
     yield calls
     forget()
@@ -46,8 +47,7 @@ def forget() -> None:
 
 
 def the_file(tmp_path: Path) -> Path:
-    (path,) = (tmp_path / "cache").glob("attack-speeds-*")
-    assert path.suffix == ".json"
+    (path,) = (tmp_path / "cache").glob("attack-speeds-*.json")
     return path
 
 
@@ -118,14 +118,14 @@ def test_another_version_machine_or_number_of_threads_is_measured_anew(
             forget()
             speed_file.speeds()
     assert len(measured) == 4
-    assert len(list((tmp_path / "cache").iterdir())) == 4
+    assert len(list((tmp_path / "cache").glob("*.json"))) == 4
     described = speed_file.machine(7)
     assert described["threads"] == 7
     assert speed_file.read_speeds(the_first(tmp_path), described) is None
 
 
 def the_first(tmp_path: Path) -> Path:
-    return min((tmp_path / "cache").iterdir())
+    return min((tmp_path / "cache").glob("*.json"))
 
 
 def test_a_folder_that_cannot_be_written_to_keeps_nothing(
@@ -138,23 +138,26 @@ def test_a_folder_that_cannot_be_written_to_keeps_nothing(
     assert len(measured) == 1
 
 
-def test_times_of_a_busy_machine_serve_one_process_alone(
+def test_whoever_comes_second_waits_for_the_first(
     measured: list[int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(speed_file, "is_calm", lambda: False)
-    assert speed_file.speeds() == speed_file.speeds() == TIMES
+    begun, go_on = threading.Event(), threading.Event()
+
+    def slow() -> Speeds:
+        measured.append(1)
+        begun.set()
+        assert go_on.wait(60)
+        return TIMES
+
+    monkeypatch.setattr(speed_file, "measure_speeds", slow)
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        first = pool.submit(speed_file._speeds.__wrapped__, str(tmp_path / "cache"), 1)
+        assert begun.wait(60)
+        second = pool.submit(speed_file._speeds.__wrapped__, str(tmp_path / "cache"), 1)
+        assert not concurrent.futures.wait([second], timeout=0.3).done
+        go_on.set()
+        assert first.result(60) == second.result(60) == TIMES
     assert len(measured) == 1
-    forget()
-    speed_file.speeds()
-    assert len(measured) == 2
-    assert not (tmp_path / "cache").exists()
-
-
-def test_the_load_says_whether_a_machine_is_calm(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("os.cpu_count", lambda: 2)
-    for load, calm in ((0.1, True), (2.9, True), (3.1, False)):
-        monkeypatch.setattr("os.getloadavg", lambda load=load: (load, 9.0, 9.0))
-        assert speed_file.is_calm() is calm
 
 
 def test_measuring_times_the_usual_arithmetic_and_leaves_the_threads_alone() -> None:

@@ -26,7 +26,8 @@ def crafted(model: ModelSpec, data: DataSpec, estimator: str) -> torch.Tensor:
     bench, steps = Workbench(), Steps()
     craft = Craft(model=model, quant=dataclasses.replace(COARSE, estimator=estimator))
     subject = bench.subject(craft, data, data, steps)
-    return bench.crafted(subject, data, ATTACK, batch_size=8, steps=steps)[8 / 255]
+    found = bench.outcomes(subject, data, ATTACK, batch_size=8, steps=steps)
+    return found[8 / 255].adversarial
 
 
 @pytest.fixture

@@ -49,7 +49,8 @@ def crafted(bench, model, data, quant, *, fast, early_stop=True):
     steps = Steps()
     subject = bench.subject(Craft(model=model, quant=quant), data, data, steps)
     options = {"batch_size": 8, "steps": steps, "early_stop": early_stop, "fast": fast}
-    return subject.network, bench.crafted(subject, data, ATTACK, **options)[4 / 255]
+    found = bench.outcomes(subject, data, ATTACK, **options)
+    return subject.network, found[4 / 255].adversarial
 
 
 def test_success_is_judged_on_the_network_itself(model, data, quant, gains):

@@ -15,15 +15,18 @@ st.set_page_config(
     layout="wide",
     initial_sidebar_state=360,
 )
+# Without icons: with them the last pages are hidden behind "more" on a laptop.
 page = st.navigation(
     [
-        st.Page(PAGES / "overview.py", title="Overview", icon=":material/home:", default=True),
-        st.Page(PAGES / "playground.py", title="Playground", icon=":material/image_search:"),
-        st.Page(PAGES / "amplification.py", title="Amplification", icon=":material/trending_up:"),
-        st.Page(PAGES / "lipschitz.py", title="Lipschitz", icon=":material/straighten:"),
-        st.Page(PAGES / "studies.py", title="Studies", icon=":material/science:"),
-        st.Page(PAGES / "jobs.py", title="Jobs", icon=":material/work_history:"),
-        st.Page(PAGES / "glossary.py", title="Glossary", icon=":material/menu_book:"),
+        st.Page(PAGES / "overview.py", title="Overview", default=True),
+        st.Page(PAGES / "playground.py", title="Playground"),
+        st.Page(PAGES / "amplification.py", title="Amplification"),
+        st.Page(PAGES / "lipschitz.py", title="Lipschitz"),
+        st.Page(PAGES / "robustness.py", title="Robustness"),
+        st.Page(PAGES / "trust.py", title="Can you trust it?"),
+        st.Page(PAGES / "studies.py", title="Studies"),
+        st.Page(PAGES / "jobs.py", title="Jobs"),
+        st.Page(PAGES / "glossary.py", title="Glossary"),
     ],
     position="top",
 )

@@ -67,11 +67,12 @@ def contestants(model: nn.Module, device: str) -> dict[str, Craft]:
     """What is timed, by name; the first is the one that ratios are taken against."""
     settings = {"eps": EPSILON, "alpha": ALPHA, "steps": STEPS, "random_start": False}
     prepared = prepare_for_attack(model)
+    rounded = prepare_for_attack(model, precision="bfloat16")
     found: dict[str, Craft] = {
         "dqviz": as_the_app_does(model),
         "dqviz, network as it is": PGD(model, **settings),
         "dqviz, prepared": PGD(prepared, **settings),
-        "dqviz, prepared, bfloat16": PGD(prepare_for_attack(model, bfloat16=True), **settings),
+        "dqviz, prepared, bfloat16": PGD(rounded, **settings),
         "dqviz, prepared, early stop": lambda x, y: PGD(prepared, **settings)(
             x, y, early_stop=True
         ),

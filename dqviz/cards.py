@@ -4,7 +4,6 @@ A shipped network is two files in `dqviz/weights/`, DATASET-ARCH-WEIGHTS.safeten
 name with `.json`. The card says how the network came to be and how good it is, and holds the
 activation histograms from training images, so that it can be quantized without training data.
 A card beside somebody's own checkpoint needs `arch`, `classes`, `mean` and `std` alone.
-
 Only the standard library is imported here: pages read cards without any network.
 """
 
@@ -41,7 +40,8 @@ class Card:
     in the same folder, and `sha256` the hash of its content. `recipe`, `seed`, `data`, `epochs`,
     `penalty` (`arm`, `beta`) and `date` say how it was trained, `statement` in words what it is.
     `accuracy` holds `value`, `low`, `high`, `n` and `split`. `calibration` maps a layer's name to
-    a histogram of its input: `low`, `high` and the `counts` of equally wide bins between them.
+    a histogram of its input: `low`, `high` and the `counts` of equally wide bins between them; if
+    the network was trained quantized, to its own range: `low`, `high` and `weight_bits`.
     `extra` is for anything else.
 
     Raises:
@@ -291,6 +291,8 @@ def _check_histogram(layer: str, histogram: object) -> None:
     counts = parts.get("counts")
     ordered = all(_is_number(limit) for limit in limits) and limits[0] <= limits[1]  # type: ignore[operator]
     _require(ordered, field, "an object with finite numbers low <= high", histogram)
+    if counts is None and parts.get("weight_bits") in range(9):
+        return  # the layer's own range
     whole = isinstance(counts, list | tuple) and all(
         isinstance(count, int) and not isinstance(count, bool) and 0 <= count < 2**53
         for count in counts

@@ -39,6 +39,11 @@ NOISE_BITS = ((32, 32), (8, 8), (8, 4))
 EPSILON = 1 / 255
 
 
+def subjects() -> list[str]:
+    """The networks trained on clean images at full precision, which these tables compare."""
+    return [id for id in shipped_ids() if not {"quant", "adversary"} & set(load_card(id).recipe)]
+
+
 def held_out(id: str, n_samples: int | None = None) -> DataSpec:
     """The test images that the network's recipe names."""
     test = load_card(id).recipe["test"]
@@ -54,7 +59,7 @@ def spec(id: str, kind: str, bits: tuple[int, int], **more: object) -> Experimen
 def accuracies() -> pd.DataFrame:
     """Clean accuracy on all test images, `value`, `low` and `high`, at every bit-width."""
     rows = []
-    for id in shipped_ids():
+    for id in subjects():
         data, network = load_data(held_out(id)), load_model(id)
         histograms = from_json(load_card(id).calibration)
         model, _, weights = id.rpartition("/")
@@ -85,7 +90,7 @@ def distances() -> pd.DataFrame:
                 batch_size=100,
             )
         ).table
-        for id, bits in itertools.product(shipped_ids(), NOISE_BITS)
+        for id, bits in itertools.product(subjects(), NOISE_BITS)
     ]
     return pd.concat(tables, ignore_index=True)
 
@@ -134,7 +139,7 @@ def distance_section(table: pd.DataFrame) -> str:
 def norm_section() -> str:
     """The certified upper bounds of the folded operator norms, from the cards."""
     rows = []
-    for id in shipped_ids():
+    for id in subjects():
         norms = pd.Series(load_card(id).extra["folded_norms"])
         summary = {"largest": norms.max(), "median": norms.median(), "smallest": norms.min()}
         rows.append({"network": id, **{key: round(value, 3) for key, value in summary.items()}})
@@ -144,7 +149,7 @@ def norm_section() -> str:
 def paired_section() -> str:
     """The penalty's clean accuracy minus vanilla's on the same test images."""
     rows = []
-    for id in shipped_ids():
+    for id in subjects():
         if not id.endswith("/dq"):
             continue
         data = load_data(held_out(id))

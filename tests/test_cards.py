@@ -45,6 +45,12 @@ def test_a_card_is_read_back_equal(tmp_path):
     assert [file.name for file in tmp_path.iterdir()] == ["card.json"]
 
 
+def test_a_card_may_hold_a_networks_own_ranges(tmp_path):
+    own = {"net.conv1": {"low": -0.5, "high": 1.5, "weight_bits": 2}}
+    cards.write_card(dataclasses.replace(FULL, calibration=own), tmp_path / "card.json")
+    assert cards.read_card(tmp_path / "card.json").calibration == own
+
+
 def test_a_written_card_is_json_with_one_line_a_field():
     text = cards.format_card(FULL)
     fields = len(dataclasses.fields(Card))
@@ -83,6 +89,9 @@ def test_a_card_beside_a_checkpoint_needs_four_fields():
         ({"calibration": {"c": {"low": 1, "high": 0, "counts": [1]}}}, "low <= high"),
         ({"calibration": {"c": {"low": 0, "high": 1, "counts": []}}}, "counts must be whole"),
         ({"calibration": {"c": {"low": 0, "high": 1, "counts": [-1]}}}, "counts must be whole"),
+        ({"calibration": {"c": {"low": 0, "high": 1}}}, "counts must be whole"),
+        ({"calibration": {"c": {"low": 0, "high": 1, "weight_bits": 9}}}, "counts must be whole"),
+        ({"calibration": {"c": {"low": 1, "high": 0, "weight_bits": 0}}}, "low <= high"),
         ({"colour": 1}, "unknown ['colour']"),
     ],
 )
@@ -157,7 +166,9 @@ def test_every_shipped_network_has_a_card_that_says_how_it_was_trained():
         card = cards.load_card(id)
         assert card.recipe
         assert card.date
-        assert "trained at full precision" in card.statement
+        quantized = "quant" in card.recipe
+        assert ("trained at full precision" in card.statement) != quantized
+        assert all(("counts" in spread) != quantized for spread in card.calibration.values())
         assert {"arm", "beta"} <= set(card.penalty)
         assert card.accuracy["low"] <= card.accuracy["value"] <= card.accuracy["high"]
         assert card.calibration

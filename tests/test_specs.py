@@ -15,7 +15,9 @@ from dqviz.specs import (
     QuantSpec,
     SpecError,
     spec_key,
+    to_json,
 )
+from dqviz.specs.keys import from_json
 
 NAN = float("nan")
 MODEL = ModelSpec(fingerprint="m")
@@ -57,6 +59,41 @@ def test_class_names_and_the_results_version_are_part_of_the_key(monkeypatch):
     before = spec_key(QuantSpec())
     monkeypatch.setattr("dqviz.specs.keys.RESULTS_VERSION", RESULTS_VERSION + 1)
     assert spec_key(QuantSpec()) != before
+
+
+def without(document, part, *fields):
+    """A specification as an older version wrote it."""
+    kept = {name: value for name, value in document.items() if name not in fields}
+    return kept | (
+        {part: without(document[part], "", "loss", "momentum", "queries")} if part else {}
+    )
+
+
+def test_results_from_before_a_field_was_added_keep_their_key():
+    # the keys of these two as they were before `fast`, `loss`, `momentum` and `queries`
+    accuracy = dataclasses.replace(EXPERIMENT, kind="accuracy", fast=False)
+    assert spec_key(EXPERIMENT) == "be9e8203b59c05a5ff4b904523dd8a1e"
+    assert spec_key(accuracy) == "47175018030b140c5bbefaa9f5cd306d"
+    for spec in (EXPERIMENT, accuracy):
+        older = from_json(without(to_json(spec), "attack", "fast"))
+        assert spec_key(older) == spec_key(spec)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        dataclasses.replace(EXPERIMENT, kind="accuracy"),
+        dataclasses.replace(EXPERIMENT, kind="accuracy", attack=AttackSpec(loss="dlr")),
+        dataclasses.replace(EXPERIMENT, kind="accuracy", attack=AttackSpec(queries=10)),
+    ],
+)
+def test_added_fields_that_change_numbers_change_the_key(other):
+    plain = dataclasses.replace(EXPERIMENT, kind="accuracy", fast=False)
+    assert spec_key(other) != spec_key(plain)
+
+
+def test_the_fast_path_is_nothing_to_what_does_not_take_it():
+    assert spec_key(dataclasses.replace(EXPERIMENT, fast=False)) == spec_key(EXPERIMENT)
 
 
 @pytest.mark.parametrize(

@@ -1,35 +1,32 @@
-"""The loop that all gradient attacks share: start, step, project, clamp, restart, keep the best.
+"""The base of all attacks: arguments, batches, epsilons, progress, and who judges success.
 
-Madry et al.: *Towards Deep Learning Models Resistant to Adversarial Attacks*, section 2.1,
-https://arxiv.org/abs/1706.06083. A subclass says where an attack starts, how many steps it takes
-and how long they are.
+A subclass says how one batch is hunted (see `Hunt`). Gradients are taken of one network and success
+is judged on another, see `Networks`; the two are one unless `gradients_of` is given.
 """
 
 from __future__ import annotations
 
 import abc
 import dataclasses
-import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
 from torch import nn
-from torch.nn import functional as F
 
-from dqviz.attacks.checks import (
-    require_finite,
-    require_images,
-    require_labels,
-    require_logits,
-    require_still,
-)
+from dqviz.attacks.checks import require_images, require_labels
 from dqviz.attacks.errors import AttackError
-from dqviz.attacks.hunt import Hunt
+from dqviz.attacks.hunt import Batch, Hunt
+from dqviz.attacks.losses import Loss, loss_named, margins
+from dqviz.attacks.networks import Networks
 from dqviz.attacks.norms import ball
-from dqviz.specs import SMALLEST
+from dqviz.attacks.radii import read_radii
 
 Progress = Callable[[int, int], None]
 """Called with the steps done and the steps in all; what it raises stops the attack."""
+
+DOUBTFUL = 0.05
+"""Where gradients are taken of a copy: an image is judged on the network itself from where its
+margin on the copy is within this share of the range of the copy's logits."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,8 +34,8 @@ class AttackStep:
     """The state of an attack after one step.
 
     `step` counts from 1 over all restarts, up to `total`; `restart` from 0. `adversarial`
-    (N, C, H, W) is the iterate, `loss` (N,) the cross-entropy at the iterate before the step, NaN
-    for images that the step left alone. `best` (N, C, H, W) is the attack's answer if it were
+    (N, C, H, W) is the iterate, `loss` (N,) what the attack raises at the iterate before the step,
+    NaN for images that the step left alone. `best` (N, C, H, W) is the attack's answer if it were
     stopped here: the iterate, or with restarts the one of highest loss among those finished.
     """
 
@@ -48,6 +45,14 @@ class AttackStep:
     adversarial: torch.Tensor
     loss: torch.Tensor
     best: torch.Tensor
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """The adversarial images (N, C, H, W), and for an ensemble what broke each, (N,) int64."""
+
+    adversarial: torch.Tensor
+    broken_by: torch.Tensor | None = None
 
 
 class Attack(abc.ABC):
@@ -63,11 +68,20 @@ class Attack(abc.ABC):
         norm: `linf` or `l2`.
         targeted: whether the labels given are classes to reach rather than to leave.
         seed: of the random starts.
+        loss: what is raised: `cross_entropy`, `rescaled` or `dlr`; see `losses`.
+        gradients_of: the network that gradients, and the losses that steer steps, are taken of;
+            None for `model` itself. It should be nearly the same function: who is fooled is said by
+            `model`, which is asked where the copy's margin is within `DOUBTFUL`.
 
     Raises:
         AttackError: if an argument does not fit, or a layer of the network is in training mode and
             would mix the images of a batch.
     """
+
+    steps: int = 1
+    """Steps of each restart."""
+    restarts: int = 1
+    """Runs from different starts."""
 
     def __init__(
         self,
@@ -77,46 +91,25 @@ class Attack(abc.ABC):
         norm: str = "linf",
         targeted: bool = False,
         seed: int = 0,
+        loss: str = "cross_entropy",
+        gradients_of: nn.Module | None = None,
     ) -> None:
-        self.epsilons, self.takes_many = _epsilons(eps)
-        for epsilon in self.epsilons:
-            if not (math.isfinite(epsilon) and epsilon >= 0):
-                raise AttackError(f"eps must be 0 or more, in pixel units; got {epsilon}")
-            if 0 < epsilon < SMALLEST:
-                raise AttackError(
-                    f"a perturbation is lost in rounding below an eps of {SMALLEST:g}; "
-                    f"got {epsilon}"
-                )
-            if norm == "linf" and epsilon > 1:
-                raise AttackError(
-                    f"an L-infinity eps above 1 exceeds the pixel range; got {epsilon} "
-                    "(write 8/255, not 8)"
-                )
-        if not self.epsilons:
-            raise AttackError("at least one eps is needed; got none")
-        require_still(model)
-        self.model = model
-        self.norm = norm
         self.ball = ball(norm)
+        self.epsilons, self.takes_many = read_radii(eps, norm)
+        self.networks = Networks(model, gradients_of)
+        self.norm = norm
         self.targeted = targeted
         self.seed = seed
-
-    steps: int = 1
-    """Gradient steps of each restart."""
-    restarts: int = 1
-    """Runs from different starts."""
-    moves_at_start: bool = False
-    """Whether `start` differs from the images."""
+        self.loss = loss_named(loss)
 
     @abc.abstractmethod
-    def step_size(self, epsilon: float) -> float:
-        """The length of a step, in pixel units."""
+    def hunt(self, batch: Batch) -> Hunt:
+        """One batch under this attack."""
 
-    def start(
-        self, images: torch.Tensor, epsilon: float, generator: torch.Generator
-    ) -> torch.Tensor:
-        """The first iterate, before clamping to [0, 1]: the images themselves."""
-        return images
+    @property
+    def total(self) -> int:
+        """The most steps that a batch takes, over all restarts."""
+        return self.restarts * self.steps
 
     def __call__(
         self,
@@ -153,6 +146,21 @@ class Attack(abc.ABC):
         progress: Progress | None = None,
     ) -> list[torch.Tensor]:
         """As calling the attack, but always a list, one result an epsilon."""
+        found = self.outcomes(
+            images, labels, early_stop=early_stop, batch_size=batch_size, progress=progress
+        )
+        return [outcome.adversarial for outcome in found]
+
+    def outcomes(
+        self,
+        images: torch.Tensor,
+        labels: torch.Tensor,
+        *,
+        early_stop: bool = False,
+        batch_size: int | None = None,
+        progress: Progress | None = None,
+    ) -> list[Outcome]:
+        """As `each`, with what broke each image where the attack is an ensemble."""
         require_images(images)
         require_labels(labels, images)
         if batch_size is not None and batch_size < 1:
@@ -166,23 +174,25 @@ class Attack(abc.ABC):
         early_stop: bool,
         batch_size: int,
         progress: Progress | None,
-    ) -> list[torch.Tensor]:
+    ) -> list[Outcome]:
         """One result an epsilon, of arguments already checked."""
         batches = split(images, labels, batch_size)
-        total = len(self.epsilons) * len(batches) * self.restarts * self.steps
+        total = len(self.epsilons) * len(batches) * self.total
         done, results = 0, []
         for epsilon in self.epsilons:
-            generators = self._generators()
+            generators = self.generators()
             parts = []
             for batch, classes in batches:
-                best = batch
-                for state in self._steps(batch, classes, epsilon, generators, early_stop):
-                    best = state.best
+                hunt = self.hunt(Batch(batch, classes, epsilon, early_stop))
+                step = 0
+                for step, _ in enumerate(hunt.walk(generators), start=1):
                     if progress is not None:
-                        progress(done + state.step, total)
-                done += self.restarts * self.steps
-                parts.append(best)
-            results.append(torch.cat(parts))
+                        progress(done + step, total)
+                done += self.total
+                if progress is not None and step < self.total:
+                    progress(done, total)
+                parts.append(Outcome(hunt.answer, hunt.broken_by))
+            results.append(_joined(parts))
         return results
 
     def iterate(
@@ -197,91 +207,70 @@ class Attack(abc.ABC):
         require_labels(labels, images)
         if len(self.epsilons) != 1:
             raise AttackError(f"iterating takes a single eps; got {len(self.epsilons)}")
-        return self._steps(images, labels, self.epsilons[0], self._generators(), early_stop)
+        batch = Batch(images, labels, self.epsilons[0], early_stop)
+        return self.steps_of(self.hunt(batch), self.generators())
 
-    def _generators(self) -> list[torch.Generator]:
+    def steps_of(self, hunt: Hunt, generators: Sequence[torch.Generator]) -> Iterator[AttackStep]:
+        """The steps of a hunt of this attack."""
+        for step, (restart, loss) in enumerate(hunt.walk(generators), start=1):
+            yield AttackStep(step, self.total, restart, hunt.x, loss, hunt.answer)
+
+    def generators(self) -> list[torch.Generator]:
         """One for each restart, with seeds that are far apart for neighbouring `seed`."""
         return [
             torch.Generator().manual_seed((self.seed * 1_000_003 + restart) % 2**63)
             for restart in range(self.restarts)
         ]
 
-    def _steps(
-        self,
-        images: torch.Tensor,
-        labels: torch.Tensor,
-        epsilon: float,
-        generators: list[torch.Generator],
-        early_stop: bool,
-    ) -> Iterator[AttackStep]:
-        hunt = Hunt(self, images, labels, epsilon, early_stop)
-        for restart, generator in enumerate(generators):
-            hunt.begin(generator)
-            for step in range(1, self.steps + 1):
-                loss = hunt.step()
-                if step == self.steps and self.restarts > 1:
-                    hunt.keep_better()
-                yield AttackStep(
-                    step=restart * self.steps + step,
-                    total=self.restarts * self.steps,
-                    restart=restart,
-                    adversarial=hunt.x,
-                    loss=loss,
-                    best=hunt.best if self.restarts > 1 and hunt.has_best else hunt.x,
-                )
-
     def gradient(
-        self, x: torch.Tensor, labels: torch.Tensor
+        self,
+        x: torch.Tensor,
+        labels: torch.Tensor,
+        *,
+        loss: Loss | None = None,
+        aim: torch.Tensor | None = None,
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """The cross-entropy's gradient at x (N, C, H, W), the cross-entropies (N,), the logits.
+        """The loss's gradient at x (N, C, H, W), the losses (N,), the logits: of `gradients_of`.
+
+        Args:
+            x: images.
+            labels: (N,).
+            loss: None takes the attack's own.
+            aim: what the loss keeps of the clean images; None if x are those.
 
         Raises:
             AttackError: if the network passes no gradient to its input, or one that is not finite.
         """
-        x = x.detach().requires_grad_()
-        logits = self.model(x)
-        require_logits(logits, labels)
-        losses = F.cross_entropy(logits, labels, reduction="none")
-        try:
-            (gradient,) = torch.autograd.grad(losses.sum(), x)
-        except RuntimeError as error:
-            raise AttackError(
-                "the network passes no gradient to its input, so it cannot be attacked by one "
-                f"(is a rounding without a straight-through estimator in it?): {error}"
-            ) from error
-        require_finite(gradient)
-        return gradient, losses.detach(), logits.detach()
-
-    def moved(
-        self,
-        x: torch.Tensor,
-        images: torch.Tensor,
-        gradient: torch.Tensor,
-        *,
-        size: float,
-        epsilon: float,
-    ) -> torch.Tensor:
-        """x after a step along the gradient, brought back to the ball and then to [0, 1]."""
-        towards = -size if self.targeted else size
-        perturbation = x - images + towards * self.ball.steepest(gradient)
-        return (images + self.ball.project(perturbation, epsilon)).clamp_(0, 1)
+        return self.networks.gradient(x, labels, loss or self.loss, aim)
 
     def fooled(self, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-        """Which images have reached the attack's goal, shape (N,)."""
+        """Which images have reached the attack's goal by their logits, shape (N,)."""
         predicted = logits.argmax(1)
         return predicted == labels if self.targeted else predicted != labels
 
+    def fools(self, x: torch.Tensor, labels: torch.Tensor, hint: torch.Tensor) -> torch.Tensor:
+        """Which images x fool the network itself, (N,), given the logits of `gradients_of` there.
 
-def _epsilons(eps: object) -> tuple[tuple[float, ...], bool]:
-    """The radii, and whether they were given as a sequence."""
-    try:
-        if isinstance(eps, Iterable) and not isinstance(eps, str):
-            return tuple(float(epsilon) for epsilon in eps), True
-        return (float(eps),), False  # type: ignore[arg-type]
-    except (TypeError, ValueError):
-        raise AttackError(
-            f"eps is a number in pixel units, such as 8 / 255, or a list of them; got {eps!r}"
-        ) from None
+        Where that is a copy, the network is asked about those images only that fool the copy, or
+        come within `DOUBTFUL` of it.
+        """
+        if self.networks.are_one:
+            return self.fooled(hint, labels)
+        margin = -margins(hint, labels) if self.targeted else margins(hint, labels)
+        span = hint.amax(1) - hint.amin(1)
+        near = (margin >= -DOUBTFUL * span).nonzero()[:, 0]
+        fooled = torch.zeros_like(labels, dtype=torch.bool)
+        if len(near) > 0:
+            logits = self.networks.logits(x[near], labels[near])
+            fooled[near] = self.fooled(logits, labels[near])
+        return fooled
+
+
+def _joined(parts: list[Outcome]) -> Outcome:
+    broken = [part.broken_by for part in parts if part.broken_by is not None]
+    return Outcome(
+        torch.cat([part.adversarial for part in parts]), torch.cat(broken) if broken else None
+    )
 
 
 def split(

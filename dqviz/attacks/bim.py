@@ -11,11 +11,12 @@ from collections.abc import Sequence
 
 from torch import nn
 
-from dqviz.attacks.base import Attack
 from dqviz.attacks.errors import AttackError
+from dqviz.attacks.gradient_attack import GradientAttack
+from dqviz.attacks.norms import Radius
 
 
-class BIM(Attack):
+class BIM(GradientAttack):
     """`steps` gradient steps of length `alpha`, each brought back to the ball and to [0, 1].
 
     Args:
@@ -26,6 +27,8 @@ class BIM(Attack):
         norm: `linf` or `l2`.
         targeted: whether the labels are classes to reach.
         seed: unused, since nothing is random.
+        loss: what is raised, by its name.
+        gradients_of: the network that gradients are taken of; None for `model`.
 
     Raises:
         AttackError: if an argument does not fit.
@@ -41,8 +44,18 @@ class BIM(Attack):
         norm: str = "linf",
         targeted: bool = False,
         seed: int = 0,
+        loss: str = "cross_entropy",
+        gradients_of: nn.Module | None = None,
     ) -> None:
-        super().__init__(model, eps=eps, norm=norm, targeted=targeted, seed=seed)
+        super().__init__(
+            model,
+            eps=eps,
+            norm=norm,
+            targeted=targeted,
+            seed=seed,
+            loss=loss,
+            gradients_of=gradients_of,
+        )
         if steps < 1:
             raise AttackError(f"steps must be at least 1; got {steps}")
         if alpha is not None and not (math.isfinite(alpha) and alpha > 0):
@@ -50,6 +63,6 @@ class BIM(Attack):
         self.alpha = alpha
         self.steps = steps
 
-    def step_size(self, epsilon: float) -> float:
+    def step_size(self, epsilon: Radius) -> Radius:
         """`alpha`, or 2.5 * epsilon / steps."""
         return 2.5 * epsilon / self.steps if self.alpha is None else self.alpha

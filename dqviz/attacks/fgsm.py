@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import torch
 
-from dqviz.attacks.base import Attack, Progress, split
+from dqviz.attacks.base import Outcome, Progress, split
+from dqviz.attacks.gradient_attack import GradientAttack
+from dqviz.attacks.norms import Radius
 
 
-class FGSM(Attack):
+class FGSM(GradientAttack):
     """x + eps * sign(gradient), or for `l2` x + eps * gradient / ||gradient||, clamped to [0, 1].
 
     One gradient serves all epsilons of a sequence. Arguments as for `Attack`.
     """
 
-    def step_size(self, epsilon: float) -> float:
+    def step_size(self, epsilon: Radius) -> Radius:
         """Epsilon."""
         return epsilon
 
@@ -28,16 +30,16 @@ class FGSM(Attack):
         early_stop: bool,
         batch_size: int,
         progress: Progress | None,
-    ) -> list[torch.Tensor]:
+    ) -> list[Outcome]:
         """One result an epsilon, of arguments already checked."""
         batches = split(images, labels, batch_size)
         parts: list[list[torch.Tensor]] = [[] for _ in self.epsilons]
         for done, (batch, classes) in enumerate(batches, start=1):
             gradient, _, logits = self.gradient(batch, classes)
             if early_stop:
-                gradient[self.fooled(logits, classes)] = 0
+                gradient[self.fools(batch, classes, logits)] = 0
             for part, epsilon in zip(parts, self.epsilons, strict=True):
                 part.append(self.moved(batch, batch, gradient, size=epsilon, epsilon=epsilon))
             if progress is not None:
                 progress(done, len(batches))
-        return [torch.cat(part) for part in parts]
+        return [Outcome(torch.cat(part)) for part in parts]

@@ -1,95 +1,91 @@
-"""The state of one batch under attack: its iterate, who still moves, the best of the restarts."""
+"""The state of one batch under attack, and the loop that all attacks share.
+
+A subclass says what happens at a restart's beginning, in a step, and at its end.
+"""
 
 from __future__ import annotations
 
-import math
-from typing import TYPE_CHECKING
+import abc
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
-from torch.nn import functional as F
 
-from dqviz.attacks.checks import require_logits
+from dqviz.attacks.norms import Radius
 
 if TYPE_CHECKING:
     from dqviz.attacks.base import Attack
 
 
-class Hunt:
-    """One batch under attack.
+class Batch(NamedTuple):
+    """What is attacked: images (N, C, H, W), labels (N,), the ball's radius, and how.
 
-    `x` (N, C, H, W) is the iterate, `moving` the rows that still take steps, `best` each image's
-    iterate of highest loss among the restarts finished (if `has_best`).
+    `standing` names the rows to attack (int64, rising), None all of them; the others are left as
+    they are. With `early_stop` an image rests once it fools the network.
     """
 
-    def __init__(
-        self,
-        attack: Attack,
-        images: torch.Tensor,
-        labels: torch.Tensor,
-        epsilon: float,
-        early_stop: bool,
-    ) -> None:
+    images: torch.Tensor
+    labels: torch.Tensor
+    epsilon: Radius
+    early_stop: bool = False
+    standing: torch.Tensor | None = None
+
+
+class Hunt(abc.ABC):
+    """One batch under attack: `x` (N, C, H, W) is the iterate, `moving` the rows that still go on.
+
+    Neither is ever changed in place, so what a step has shown stays as it was.
+    """
+
+    def __init__(self, attack: Attack, batch: Batch) -> None:
         self.attack = attack
-        self.images = images
-        self.labels = labels
-        self.epsilon = epsilon
-        self.early_stop = early_stop
-        self.size = attack.step_size(epsilon)
-        self.x = images
-        self.best = images
-        self.has_best = False
-        self.score = torch.full((len(images),), -math.inf, device=images.device)
-        self.moving = torch.arange(len(images), device=images.device)
-        if early_stop and attack.moves_at_start:
-            self._drop(self._logits())
+        self.images = batch.images
+        self.labels = batch.labels
+        self.epsilon = batch.epsilon
+        self.early_stop = batch.early_stop
+        self.x = batch.images
+        everything = torch.arange(len(batch.images), device=batch.images.device)
+        self.moving = everything if batch.standing is None else batch.standing
 
-    def begin(self, generator: torch.Generator) -> None:
-        """Go to a restart's first iterate; images already done with stay where they are."""
-        start = self.attack.start(self.images, self.epsilon, generator).clamp(0, 1)
-        base = self.best if self.has_best else self.x
-        self.x = base.index_copy(0, self.moving, start[self.moving])
+    @abc.abstractmethod
+    def begin(self, restart: int, generator: torch.Generator) -> None:
+        """Go to a restart's first iterate, drawn image by image whether it moves or not."""
 
+    @abc.abstractmethod
     def step(self) -> torch.Tensor:
-        """Move every image that still moves; the cross-entropies before it, shape (N,)."""
-        loss = torch.full_like(self.score, math.nan)
-        if len(self.moving) == 0:
-            return loss
-        rows = self.moving
-        gradient, losses, logits = self.attack.gradient(self.x[rows], self.labels[rows])
-        loss[rows] = losses
-        if self.early_stop:
-            gradient = gradient[self._drop(logits)]
-        if len(self.moving) > 0:
-            rows = self.moving
-            moved = self.attack.moved(
-                self.x[rows], self.images[rows], gradient, size=self.size, epsilon=self.epsilon
-            )
-            self.x = self.x.index_copy(0, rows, moved)
-        return loss
+        """One step of the images that still move; the losses before it, (N,), NaN for others."""
 
-    def keep_better(self) -> None:
-        """At a restart's end: keep each image's iterate if its loss is the highest so far."""
-        if len(self.moving) > 0:
-            rows, logits = self.moving, self._logits()
-            losses = F.cross_entropy(logits, self.labels[rows], reduction="none")
-            score = -losses if self.attack.targeted else losses
-            better = score > self.score[rows]
-            self.best = self.best.index_copy(0, rows[better], self.x[rows[better]])
-            self.score[rows[better]] = score[better]
-            if self.early_stop:
-                self._drop(logits)
-        self.has_best = True
+    def end(self) -> None:
+        """What is done after a restart's last step: nothing."""
+        return
 
-    def _logits(self) -> torch.Tensor:
-        with torch.no_grad():
-            logits: torch.Tensor = self.attack.model(self.x[self.moving])
-        require_logits(logits, self.labels[self.moving])
-        return logits
+    @property
+    def answer(self) -> torch.Tensor:
+        """The adversarial images if the attack were stopped here, (N, C, H, W)."""
+        return self.x
 
-    def _drop(self, logits: torch.Tensor) -> torch.Tensor:
-        """Let images that fool the network rest, their iterate kept; which of the moving go on."""
-        resting = self.attack.fooled(logits, self.labels[self.moving])
-        rows = self.moving[resting]
-        self.best = self.best.index_copy(0, rows, self.x[rows])
-        self.moving = self.moving[~resting]
-        return ~resting
+    @property
+    def finished(self) -> bool:
+        """Whether no further step of this restart would change anything, so that it is left out."""
+        return False
+
+    @property
+    def broken_by(self) -> torch.Tensor | None:
+        """For an ensemble which of its attacks broke each image, (N,); see `Standard`."""
+        return None
+
+    def walk(self, generators: Sequence[torch.Generator]) -> Iterator[tuple[int, torch.Tensor]]:
+        """All steps of all restarts, one generator a restart: the restart, the losses.
+
+        Every restart begins, even where no image is left to be moved, so that what the generators
+        draw for the next batch does not depend on this one.
+        """
+        for restart, generator in enumerate(generators):
+            self.begin(restart, generator)
+            for step in range(1, self.attack.steps + 1):
+                if self.finished:
+                    break
+                loss = self.step()
+                if step == self.attack.steps:
+                    self.end()
+                yield restart, loss

@@ -8,6 +8,14 @@ import torch
 
 from dqviz.attacks.errors import AttackError
 
+Radius = float | torch.Tensor
+"""A ball's radius in pixel units: one for all images, or (N, 1, 1, 1), one for each."""
+
+
+def of_rows(radius: Radius, rows: torch.Tensor) -> Radius:
+    """The radii of some of the images."""
+    return radius[rows] if isinstance(radius, torch.Tensor) else radius
+
 
 class Ball(abc.ABC):
     """Perturbations of norm at most epsilon, image by image; all tensors are (N, C, H, W)."""
@@ -20,7 +28,7 @@ class Ball(abc.ABC):
         """
 
     @abc.abstractmethod
-    def project(self, perturbation: torch.Tensor, epsilon: float) -> torch.Tensor:
+    def project(self, perturbation: torch.Tensor, epsilon: Radius) -> torch.Tensor:
         """The nearest perturbation of norm at most epsilon."""
 
     @abc.abstractmethod
@@ -39,9 +47,9 @@ class LInf(Ball):
         """Its sign."""
         return gradient.sign()
 
-    def project(self, perturbation: torch.Tensor, epsilon: float) -> torch.Tensor:
+    def project(self, perturbation: torch.Tensor, epsilon: Radius) -> torch.Tensor:
         """Every value clamped to plus or minus epsilon."""
-        return perturbation.clamp(-epsilon, epsilon)
+        return perturbation.clamp(-epsilon, epsilon)  # type: ignore[arg-type]
 
     def random_point(self, shape: torch.Size, generator: torch.Generator) -> torch.Tensor:
         """Every value drawn evenly from -1 to 1."""
@@ -63,9 +71,12 @@ class L2(Ball):
         length = scaled.flatten(1).norm(dim=1).view(-1, 1, 1, 1)
         return scaled / torch.where(length > 0, length, 1.0)
 
-    def project(self, perturbation: torch.Tensor, epsilon: float) -> torch.Tensor:
+    def project(self, perturbation: torch.Tensor, epsilon: Radius) -> torch.Tensor:
         """Shortened to length epsilon where it is longer."""
         length = self.size(perturbation).view(-1, 1, 1, 1)
+        if isinstance(epsilon, torch.Tensor):
+            within = torch.where(epsilon > 0, epsilon, 1.0)
+            return perturbation * (epsilon / torch.where(length > epsilon, length, within))
         return perturbation * (epsilon / torch.where(length > epsilon, length, epsilon or 1.0))
 
     def random_point(self, shape: torch.Size, generator: torch.Generator) -> torch.Tensor:

@@ -13,6 +13,7 @@ from torch import nn
 
 from dqviz.attacks.bim import BIM
 from dqviz.attacks.errors import AttackError
+from dqviz.attacks.norms import Radius
 
 
 class PGD(BIM):
@@ -28,6 +29,8 @@ class PGD(BIM):
         norm: `linf` or `l2`.
         targeted: whether the labels are classes to reach.
         seed: of the random starts.
+        loss: what is raised, by its name.
+        gradients_of: the network that gradients are taken of; None for `model`.
 
     Raises:
         AttackError: if an argument does not fit.
@@ -45,9 +48,19 @@ class PGD(BIM):
         norm: str = "linf",
         targeted: bool = False,
         seed: int = 0,
+        loss: str = "cross_entropy",
+        gradients_of: nn.Module | None = None,
     ) -> None:
         super().__init__(
-            model, eps=eps, alpha=alpha, steps=steps, norm=norm, targeted=targeted, seed=seed
+            model,
+            eps=eps,
+            alpha=alpha,
+            steps=steps,
+            norm=norm,
+            targeted=targeted,
+            seed=seed,
+            loss=loss,
+            gradients_of=gradients_of,
         )
         if restarts < 1:
             raise AttackError(f"restarts must be at least 1; got {restarts}")
@@ -55,7 +68,7 @@ class PGD(BIM):
         self.moves_at_start = random_start
 
     def start(
-        self, images: torch.Tensor, epsilon: float, generator: torch.Generator
+        self, images: torch.Tensor, epsilon: Radius, generator: torch.Generator
     ) -> torch.Tensor:
         """A point of the ball around each image."""
         if not self.moves_at_start:

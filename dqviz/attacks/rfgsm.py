@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import torch
 
-from dqviz.attacks.base import Attack
+from dqviz.attacks.gradient_attack import GradientAttack
+from dqviz.attacks.norms import Radius
 
 
-class RFGSM(Attack):
+class RFGSM(GradientAttack):
     """x' = x + eps/2 * sign(noise), then x' + eps/2 * sign(gradient at x'); noise is Gaussian.
 
     For `l2` both steps go along the unit vector instead of the sign. Arguments as for `Attack`.
@@ -19,12 +20,12 @@ class RFGSM(Attack):
 
     moves_at_start = True
 
-    def step_size(self, epsilon: float) -> float:
+    def step_size(self, epsilon: Radius) -> Radius:
         """Half of epsilon: the random step takes the other half."""
         return epsilon / 2
 
     def start(
-        self, images: torch.Tensor, epsilon: float, generator: torch.Generator
+        self, images: torch.Tensor, epsilon: Radius, generator: torch.Generator
     ) -> torch.Tensor:
         """Half of epsilon along a random direction."""
         noise = torch.stack([torch.randn(images.shape[1:], generator=generator) for _ in images])

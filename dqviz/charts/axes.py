@@ -161,3 +161,8 @@ def legend_above(note: str, height: int) -> dict[str, Any]:
     """A horizontal legend above the plot, and above the note or heading where there is one."""
     shift = (26 if note else 6) / max(height - 120, 100)
     return {"orientation": "h", "x": 0, "xanchor": "left", "y": 1 + shift, "yanchor": "bottom"}
+
+
+def stack_legend(note: str, height: int) -> dict[str, Any]:
+    """The legend above stacked bars, its parts in the order in which they are stacked."""
+    return {**legend_above(note, height), "traceorder": "normal"}

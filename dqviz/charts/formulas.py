@@ -46,6 +46,18 @@ FORMULAS = {
     "weight_bytes": r"\frac{1}{8} \sum_\ell b^{w}_\ell \cdot |W_\ell|",
     "accuracy": r"\hat p = \frac{k}{n},\quad \frac{\hat p + \frac{z^2}{2n} \pm z "
     r"\sqrt{\frac{\hat p (1 - \hat p)}{n} + \frac{z^2}{4 n^2}}}{1 + \frac{z^2}{n}},\quad z = 1.96",
+    "mcnemar": r"\hat p_a - \hat p_b = \frac{n_a - n_b}{n},\quad p = \min\!\left( 1,\ 2 "
+    r"\sum_{k=0}^{\min(n_a, n_b)} \binom{n_a + n_b}{k} 2^{-(n_a + n_b)} \right),\quad "
+    r"n_a, n_b = \text{images on which one alone is right}",
+    "success": r"\frac{\#\{i \in C : f(x'_i) \ne y_i\}}{\#C},\quad "
+    r"C = \{i : f_1(x_i) = \dots = f_m(x_i) = y_i\}",
+    "breakers": r"\frac{1}{n} \#\{i : \text{attack } k \text{ is the first with } "
+    r"f(x'_i) \ne y_i\}",
+    "transfer": r"\hat p_{s,t} = \frac{1}{n} \#\{i : f_t(x_i + \delta^{(s)}_i) = y_i\},\quad "
+    r"\delta^{(s)} \text{ crafted on } f_s",
+    "smallest": r"\varepsilon_i = \min\{\varepsilon : \text{the attack within } \varepsilon "
+    r"\text{ flips image } i\},\quad S(\varepsilon) = \frac{1}{n} "
+    r"\#\{i : \varepsilon_i > \varepsilon\}",
 }
 
 TITLES = {

@@ -16,6 +16,7 @@ import pandas as pd
 
 from dqviz.charts.claim import Kind, ratio_text, times
 from dqviz.charts.tidy import Curve
+from dqviz.proportions import PairedDifference, paired
 
 FEWEST = 8
 """From fewer images than these no interval is computed."""
@@ -64,9 +65,18 @@ class PairedAccuracy:
     @property
     def p(self) -> float:
         """The exact sign test's two-sided p-value, of either network being alone right as often."""
-        unlike, fewer = self.only_one + self.only_other, min(self.only_one, self.only_other)
-        tail = sum(math.comb(unlike, k) for k in range(fewer + 1))
-        return float(min(1.0, 2 * tail / 2**unlike))
+        return self.difference.p_value
+
+    @property
+    def neither(self) -> int:
+        """On how many images both are wrong."""
+        return self.n - self.both - self.only_one - self.only_other
+
+    @property
+    def difference(self) -> PairedDifference:
+        """The first accuracy minus the second, with its 95 % interval."""
+        counts = {"both": self.both, "neither": self.neither}
+        return paired(only_a=self.only_one, only_b=self.only_other, **counts)
 
     @property
     def kind(self) -> Kind:

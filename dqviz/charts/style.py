@@ -113,6 +113,28 @@ def bar_marker(colour: str, hatch: str, weight_bits: int, act_bits: int) -> dict
     }
 
 
+DARK_GREY = "#63676e"
+"""Of a part that stands for nothing in particular, beside `GREY`."""
+
+WRITTEN = {"color": "#ffffff", "size": 14}
+"""The font of numbers written into a `solid_bar`, whose colour is the same on any page."""
+
+
+def solid_bar(colour: str, hatch: str) -> dict[str, Any]:
+    """The filling of a bar with a number written into it: opaque, hatched in white."""
+    return {
+        "color": colour,
+        "line": {"color": colour, "width": 1},
+        "pattern": {
+            "shape": hatch,
+            "fillmode": "overlay",
+            "fgcolor": "rgba(255,255,255,0.55)",
+            "size": 9,
+            "solidity": 0.15,
+        },
+    }
+
+
 def fade(colour: str, alpha: float) -> str:
     """The colour `#rrggbb` as `rgba(...)` with an opacity of `alpha`."""
     red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))

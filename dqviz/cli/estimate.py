@@ -69,7 +69,7 @@ def estimate(tasks: Sequence[Group], *, progress: ProgressLine) -> float:
     alike: dict[tuple[str, ...], list[Group]] = defaultdict(list)
     for task in tasks:
         spec = task.spec
-        steps = str(spec.attack.steps * spec.attack.restarts)
+        steps = f"{spec.attack.steps * spec.attack.restarts} {spec.attack.queries}"
         arch = spec.model.label.rpartition("/")[0]
         alike[spec.kind, spec.attack.name, steps, arch, spec.data.name].append(task)
     total = 0.0

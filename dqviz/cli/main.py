@@ -41,7 +41,16 @@ LIPSCHITZ_EXAMPLES = """examples:
 ACCURACY_EXAMPLES = """examples:
   python -m dqviz accuracy --model streetdigits/resnet20/vanilla --attack pgd --eps 1/255 \\
       --steps 10 --act-bits 4
-  python -m dqviz accuracy --n 500 --eps 0.5/255,1/255,2/255 --out accuracy.json"""
+  python -m dqviz accuracy --n 500 --eps 0.5/255,1/255,2/255 --out accuracy.json
+  python -m dqviz accuracy --n 200 --attack standard --steps 20 --queries 1000 --eps 1/255
+  python -m dqviz accuracy --n 16 --attack pgd --eps 2/255 --save-images adversarial"""
+SMALLEST_EXAMPLES = """examples:
+  python -m dqviz smallest-epsilon --n 200 --attack pgd --eps 8/255
+  python -m dqviz smallest-epsilon --n 200 --attack apgd_dlr --act-bits 4 --out smallest.csv"""
+TRUST_EXAMPLES = """examples:
+  python -m dqviz trust --n 128 --weight-bits 8 --act-bits 4 --attack pgd --eps 1/255
+  python -m dqviz trust --checkpoint FILE --arch resnet20 --classes 10 --data parquet:PATH \\
+      --act-bits 4 --attack apgd_dlr --eps 2/255 --out checks.csv"""
 SWEEP_EXAMPLES = """examples:
   python -m dqviz sweep grid.toml --dry-run
   python -m dqviz sweep grid.toml --store study.sqlite --workers 2
@@ -133,8 +142,18 @@ def build_parser() -> argparse.ArgumentParser:
         action="store_true",
         help="also what needs images: measured gains, the network's lower bound, margins",
     )
+    accuracy = add("accuracy", "measure clean and robust accuracy", ACCURACY_EXAMPLES, _accuracy)
+    _add_experiment(accuracy)
+    shared.add_save_images(accuracy)
+    smallest = add(
+        "smallest-epsilon",
+        "search for the smallest change that flips each image",
+        SMALLEST_EXAMPLES,
+        _smallest,
+    )
+    _add_experiment(smallest, bound=True)
     _add_experiment(
-        add("accuracy", "measure clean and robust accuracy", ACCURACY_EXAMPLES, _accuracy)
+        add("trust", "check whether an attack's result can be trusted", TRUST_EXAMPLES, _trust)
     )
     results = add("results", "look into a store of results", results_options.EXAMPLES, _results)
     results_options.add_options(results)
@@ -148,11 +167,11 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add_experiment(parser: argparse.ArgumentParser) -> None:
+def _add_experiment(parser: argparse.ArgumentParser, *, bound: bool = False) -> None:
     shared.add_network(parser)
     shared.add_data(parser)
     shared.add_quantization(parser)
-    shared.add_attack(parser)
+    shared.add_attack(parser, bound=bound)
     shared.add_out(parser)
 
 
@@ -235,7 +254,27 @@ def _lipschitz(options: argparse.Namespace, progress: ProgressLine) -> str | Non
 def _accuracy(options: argparse.Namespace, progress: ProgressLine) -> str | None:
     from .views import accuracy_view
 
-    return _experiment("accuracy", accuracy_view, options, progress)
+    if options.save_images is None:
+        return _experiment("accuracy", accuracy_view, options, progress)
+    from .output import check_folder
+    from .saved_images import save_and_check
+
+    check_folder(options.save_images, option="--save-images")
+    text = _experiment("accuracy", accuracy_view, options, progress)
+    said = save_and_check(options, progress)
+    return said if text is None else f"{text}\n\n{said}"
+
+
+def _smallest(options: argparse.Namespace, progress: ProgressLine) -> str | None:
+    from .views import smallest_view
+
+    return _experiment("smallest_epsilon", smallest_view, options, progress)
+
+
+def _trust(options: argparse.Namespace, progress: ProgressLine) -> str | None:
+    from .trust import trust_view
+
+    return _experiment("masking", trust_view, options, progress)
 
 
 def _experiment(

@@ -9,6 +9,7 @@ from typing import Any
 from dqviz.specs import (
     ATTACKS,
     ESTIMATORS,
+    LOSSES,
     MAX_CLASSES,
     NORMS,
     RANGES,
@@ -20,7 +21,7 @@ from dqviz.specs import (
     QuantSpec,
 )
 
-from .values import bits, channels, number, numbers, out_file, whole
+from .values import bits, channels, number, numbers, out_file, out_folder, whole
 
 DEFAULT_MODEL = "streetdigits/resnet20/vanilla"
 NAMED_DATA = ("streetdigits", "cifar10", "svhn")
@@ -47,6 +48,16 @@ def add_out(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         type=out_file,
         help="write all rows to FILE (.json, .csv or .parquet) instead of printing a table",
+    )
+
+
+def add_save_images(parser: argparse.ArgumentParser) -> None:
+    """--save-images."""
+    parser.add_argument(
+        "--save-images",
+        metavar="DIR",
+        type=out_folder,
+        help="also write the attacked images as PNG files, load them again and judge those",
     )
 
 
@@ -129,7 +140,13 @@ def add_quantization(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--fold-batchnorm", action=argparse.BooleanOptionalAction, default=True, help="(default)"
     )
-    group.add_argument("--estimator", choices=ESTIMATORS, default="clipped")
+    group.add_argument(
+        "--estimator",
+        choices=ESTIMATORS,
+        default="clipped",
+        help="the gradient that attacks see through rounding: passed on everywhere, within the "
+        "range alone, that of the network at full precision, or none (default: clipped)",
+    )
     group.add_argument(
         "--calibration",
         metavar="DATA",
@@ -138,19 +155,27 @@ def add_quantization(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_attack(parser: argparse.ArgumentParser) -> None:
-    """The perturbation."""
+def add_attack(parser: argparse.ArgumentParser, *, bound: bool = False) -> None:
+    """The perturbation; with `bound`, its epsilon is the largest one that a search tries."""
     group = parser.add_argument_group("attack")
-    group.add_argument("--attack", choices=ATTACKS, default="fgsm")
+    strong = "pgd" if bound else "fgsm"
+    group.add_argument("--attack", choices=ATTACKS, default=strong, help=f"(default: {strong})")
+    epsilon, what = (8, "tried: ") if bound else (1, "of a pixel, images being in [0, 1]: ")
     group.add_argument(
         "--eps",
         metavar="E[,E...]",
         type=numbers,
-        default=(1 / 255,),
-        help="the largest change of a pixel, images being in [0, 1]: 1/255, 0.00392 or "
-        "0.5/255,1/255,2/255 (default: 1/255)",
+        default=(epsilon / 255,),
+        help=f"the largest change {what}1/255, 0.00392 or 0.5/255,1/255,2/255 "
+        f"(default: {epsilon}/255)",
     )
     group.add_argument("--norm", choices=NORMS, default="linf")
+    group.add_argument(
+        "--loss",
+        choices=LOSSES,
+        default="cross_entropy",
+        help="what fgsm, rfgsm, bim, pgd and mifgsm raise (default: cross_entropy)",
+    )
     group.add_argument("--steps", metavar="N", type=whole(1), default=10, help="(default: 10)")
     group.add_argument("--alpha", metavar="A", type=number, help="step (default: 2.5 eps / steps)")
     group.add_argument("--restarts", metavar="N", type=whole(1), default=1, help="(default: 1)")
@@ -158,7 +183,24 @@ def add_attack(parser: argparse.ArgumentParser) -> None:
         "--random-start", action=argparse.BooleanOptionalAction, default=True, help="(default)"
     )
     group.add_argument(
+        "--momentum", metavar="M", type=number, default=1.0, help="of mifgsm, 0 to 1 (default: 1)"
+    )
+    group.add_argument(
+        "--queries",
+        metavar="N",
+        type=whole(1),
+        default=500,
+        help="of square for each image, also within standard (default: 500)",
+    )
+    group.add_argument(
         "--targeted", action="store_true", help="aim at the class after the true one"
+    )
+    group.add_argument(
+        "--fast",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="where an attack's success alone matters, take gradients in the arithmetic that is "
+        "fastest on this machine; success is judged in float32 either way (default)",
     )
     group.add_argument(
         "--crafted-on",
@@ -205,6 +247,7 @@ def experiment_spec(kind: str, options: argparse.Namespace) -> ExperimentSpec:
         controls=getattr(options, "controls", False),
         details=getattr(options, "details", False),
         batch_size=options.batch_size,
+        fast=options.fast,
     )
 
 
@@ -265,6 +308,9 @@ def _attack(options: argparse.Namespace) -> AttackSpec:
         random_start=options.random_start,
         targeted=options.targeted,
         seed=options.seed,
+        loss=options.loss,
+        momentum=options.momentum,
+        queries=options.queries,
     )
 
 

@@ -58,7 +58,7 @@ def refuse_inputs(options: argparse.Namespace) -> None:
             raise ValueError(f"--out: {options.out} belongs to what is read; choose another file")
 
 
-def check_folder(folder: str) -> None:
+def check_folder(folder: str, *, option: str = "--out") -> None:
     """Refuses a folder that cannot be written into, by trying it; what is made is removed again.
 
     Raises:
@@ -70,13 +70,15 @@ def check_folder(folder: str) -> None:
         missing = [part for part in (path, *path.parents) if not part.exists()]
         in_the_way = path if not missing else missing[-1].parent
         if not in_the_way.is_dir():
-            raise ValueError(f"--out: {in_the_way} is a file, expected a folder")
+            raise ValueError(f"{option}: {in_the_way} is a file, expected a folder")
         for part in reversed(missing):
             part.mkdir()
             made.append(part)
         _try(_partial(path / "trial"))
     except OSError as error:
-        raise ValueError(f"--out: {folder} cannot be written: {error.strerror or error}") from error
+        raise ValueError(
+            f"{option}: {folder} cannot be written: {error.strerror or error}"
+        ) from error
     finally:
         for part in reversed(made):
             part.rmdir()

@@ -36,6 +36,13 @@ COSTS = {
     "macs": "multiply-accumulates an image",
     "bit_operations": "bit operations an image",
 }
+BREAKER_TITLES = {
+    "none": "nothing",
+    "clean": "wrong before",
+    "apgd_ce": "APGD-CE",
+    "apgd_dlr": "APGD-DLR",
+    "square": "Square",
+}
 Columns = dict[str, tuple[str, str]]
 
 
@@ -125,7 +132,51 @@ def accuracy_view(result: Result) -> str:
         }
         for row in table.to_dict(orient="records")
     ]
-    return f"{heading(result)}\n{_costs(result)}\n\n{format_table(lines, list(lines[0]))}"
+    table_text = format_table(lines, list(lines[0]))
+    return f"{heading(result)}\n{_costs(result)}\n\n{table_text}{_broken_by(result)}"
+
+
+def _broken_by(result: Result) -> str:
+    """How many images each attack of an ensemble broke, at every epsilon; empty for others."""
+    rows = result.table[result.table["metric"] == "broken_by"]
+    if rows.empty:
+        return ""
+    lines = [
+        {
+            "broken by, in percent": f"{float(own['epsilon'].iloc[0]) * 255:.4g}/255",
+            **{
+                BREAKER_TITLES[name]: 100 * value
+                for name, value in zip(own["statistic"], own["value"], strict=True)
+            },
+        }
+        for _, own in rows.groupby("epsilon", sort=False)
+    ]
+    return f"\n\n{format_table(lines, list(lines[0]))}"
+
+
+def smallest_view(result: Result) -> str:
+    """The distribution of the smallest epsilons, in grey levels, and who was never flipped."""
+    bound = float(result.table["epsilon"].iloc[0])
+    values = result.table.set_index(["metric", "statistic"])["value"]
+    titles = {"q10": "10 %", "q25": "25 %", "median": "median", "q75": "75 %", "q90": "90 %"}
+    titles |= {"low": "median from", "high": "to"}
+    line = {
+        title: _level(float(values["smallest_epsilon", name]), bound)
+        for name, title in titles.items()
+    }
+    never = [100 * float(values["never_flipped", part]) for part in ("value", "low", "high")]
+    attack = result.table["attack"].iloc[0]
+    return (
+        f"{heading(result)}\n\nsmallest epsilon that {attack} finds, in 1/255, with the median's "
+        f"95 % interval\n{format_table([line], list(line))}\n\n"
+        f"not flipped within {bound * 255:.4g}/255: {never[0]:.1f} % "
+        f"(95 % from {never[1]:.1f} to {never[2]:.1f})"
+    )
+
+
+def _level(epsilon: float, bound: float) -> str:
+    """An epsilon in grey levels, or that it lies above the search's bound."""
+    return f"{epsilon * 255:.3g}" if math.isfinite(epsilon) else f"> {bound * 255:.4g}"
 
 
 def _costs(result: Result) -> str:

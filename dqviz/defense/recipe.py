@@ -9,7 +9,9 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+from dqviz.defense.adversary import Adversary, pixel_units
 from dqviz.defense.errors import TrainError
+from dqviz.defense.quantized import TrainQuant
 from dqviz.models.checkpoints import LEAST_STD
 from dqviz.specs import DataSpec, DefenseSpec, SpecError
 
@@ -19,7 +21,11 @@ MOST = 2**30 - 1
 _NAME = re.compile(r"[A-Za-z0-9_.+-]{1,80}")
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+_LATER = frozenset({"start", "quant", "adversary", "stored"})
+"""Settings that the first recipes did not have: said only where they are set."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, repr=False)
 class Recipe:
     """What is trained, on what, and how.
 
@@ -28,6 +34,14 @@ class Recipe:
     The learning rate rises linearly to `learning_rate` for `warmup_epochs` and falls linearly to 0.
     A gradient longer than `clip` (Euclidean norm of all parameters) is shortened to it (0: never).
     `precision` is `auto` (bfloat16 where this machine gains from it), `float32` or `bfloat16`.
+    `start` is the id of a network that comes with the package, which is trained on; empty begins
+    with weights drawn by the seed. `quant` are quantizers to train with; None trains at full
+    precision. `adversary` attacks the training images; None trains on clean ones. `stored` is the
+    type of the numbers in the file of weights, `float32`, `float16`, or `int8` where `quant` rounds
+    the weights to affine codes (what is no such weight is float16 there).
+
+    Raises:
+        TrainError: for a value that cannot be.
     """
 
     id: str
@@ -48,6 +62,10 @@ class Recipe:
     hold_out: int = 0
     seed: int = 0
     precision: str = "auto"
+    start: str = ""
+    quant: TrainQuant | None = None
+    adversary: Adversary | None = None
+    stored: str = "float32"
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size", "learning_rate"):
@@ -70,12 +88,36 @@ class Recipe:
             raise TrainError(f"std must be at least {LEAST_STD}; got {list(self.std)}")
         if self.precision not in ("auto", "float32", "bfloat16"):
             raise TrainError(f"precision must be auto, float32 or bfloat16; got {self.precision!r}")
-        parts = self.id.split("/")
-        if len(parts) != 3 or not all(map(_NAME.fullmatch, parts)):
+        if self.stored not in ("float32", "float16", "int8"):
+            raise TrainError(f"stored must be float32, float16 or int8; got {self.stored!r}")
+        if self.stored == "int8" and (self.quant is None or not self.quant.rounds_to_codes):
+            raise TrainError("stored = 'int8' needs quant with affine weights at 8 bits or fewer")
+        for name in ("id", "start"):
+            self._require_id(name)
+
+    def _require_id(self, name: str) -> None:
+        id = getattr(self, name)
+        parts = id.split("/")
+        if (len(parts) != 3 or not all(map(_NAME.fullmatch, parts))) and (id or name == "id"):
             raise TrainError(
-                f"id must be DATASET/ARCH/WEIGHTS; got {self.id[:300]!r} (each part has 1 to 80 "
+                f"{name} must be DATASET/ARCH/WEIGHTS; got {id[:300]!r} (each part has 1 to 80 "
                 "letters, digits or _ . + -)"
             )
+
+    def settings(self) -> dict[str, Any]:
+        """Every setting by name, without those of later versions that are not set.
+
+        So a recipe from before them is the same recipe still, in checkpoints and on cards.
+        """
+        said = [field for field in dataclasses.fields(self) if not self._is_unset(field)]
+        return {field.name: getattr(self, field.name) for field in said}
+
+    def _is_unset(self, field: dataclasses.Field[Any]) -> bool:
+        return field.name in _LATER and getattr(self, field.name) == field.default
+
+    def __repr__(self) -> str:
+        said = ", ".join(f"{name}={value!r}" for name, value in self.settings().items())
+        return f"{type(self).__qualname__}({said})"
 
     def _said(self, name: str) -> str:
         return str(getattr(self, name))[:30]
@@ -118,8 +160,7 @@ def from_table(table: dict[str, Any]) -> Recipe:
     if missing:
         raise TrainError(f"setting {missing[0]!r} is missing")
     values = dict(table)
-    parts = (("data", DataSpec), ("test", DataSpec), ("defense", DefenseSpec))
-    for name, kind in parts:
+    for name, kind in _PARTS.items():
         if name in values:
             values[name] = _part(name, kind, values[name])
     for name in ("mean", "std"):
@@ -128,6 +169,18 @@ def from_table(table: dict[str, Any]) -> Recipe:
     for name, value in values.items():
         _check_type(known[name], value)
     return Recipe(**values)
+
+
+_PARTS: dict[str, type] = {
+    "data": DataSpec,
+    "test": DataSpec,
+    "defense": DefenseSpec,
+    "quant": TrainQuant,
+    "adversary": Adversary,
+}
+"""Settings that are tables of their own."""
+_LENGTHS = frozenset({"epsilon", "alpha"})
+"""Settings in pixel units, which may be written as fractions."""
 
 
 def _numbers(name: str, value: Any) -> tuple[float, ...]:
@@ -145,7 +198,8 @@ def _part(name: str, kind: type, value: Any) -> Any:
     unknown = sorted(set(value) - set(fields))
     if unknown:
         raise TrainError(f"unknown setting {name}.{unknown[0]!r}; known are {', '.join(fields)}")
-    return kind(**value)
+    lengths = {key: pixel_units(value[key], name=f"{name}.{key}") for key in _LENGTHS & set(value)}
+    return kind(**{**value, **lengths})
 
 
 def _check_type(field: dataclasses.Field[Any], value: Any) -> None:

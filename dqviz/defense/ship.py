@@ -11,19 +11,19 @@ from typing import Any
 
 import torch
 from safetensors.torch import save_file
+from torch import nn
 
 from dqviz import __version__
-from dqviz.cards import Card, file_stem, numbered_classes, write_card
+from dqviz.cards import Card, file_stem, load_card, numbered_classes, write_card
 from dqviz.data import ImageData, load_data
+from dqviz.defense.batches import CALIBRATION_IMAGES
 from dqviz.defense.errors import TrainError
+from dqviz.defense.keep import keep
 from dqviz.defense.recipe import Recipe, read_recipe
 from dqviz.defense.training import Progress, Trained, train_network
 from dqviz.measure import accuracy, layer_norms
 from dqviz.models.normalize import Classifier
-from dqviz.quantize.histogram import collect_histograms, to_json
-
-CALIBRATION_IMAGES = 512
-"""Training images, drawn by the recipe's seed, from which the card's histograms come."""
+from dqviz.quantize import collect_histograms, quantize_model, to_json
 
 
 def train(
@@ -58,7 +58,7 @@ def train(
     trained = train_network(recipe, folder / stem, data=data, report=progress)
     weights = folder / f"{stem}.safetensors"
     partial = weights.with_suffix(".partial")
-    save_file(trained.model.net.state_dict(), partial)
+    save_file(keep(trained, recipe), partial)
     partial.chmod(0o644)  # it is made readable to its owner alone
     partial.replace(weights)
     card = describe(recipe, trained, weights, data=data, test=test)
@@ -90,7 +90,7 @@ def describe(
     model = trained.model
     dataset, arch, name = recipe.id.split("/")
     shape = (int(test.images.shape[1]), int(test.images.shape[2]), int(test.images.shape[3]))
-    clean = accuracy(model, test.images, test.labels)
+    clean = accuracy(_as_trained(recipe, trained), test.images, test.labels)
     return Card(
         id=recipe.id,
         dataset=dataset,
@@ -118,36 +118,63 @@ def describe(
         },
         date=datetime.datetime.now(datetime.UTC).date().isoformat(),
         statement=_statement(recipe),
-        calibration=_calibration(model, data, recipe.seed),
+        calibration=_calibration(recipe, trained, data),
         extra={
             "dqviz": __version__,
             "torch": str(torch.__version__),
             "precision": trained.precision,
+            "threads": torch.get_num_threads(),
+            **({} if recipe.stored == "float32" else {"stored": recipe.stored}),
+            **({"start_sha256": load_card(recipe.start).sha256} if recipe.start else {}),
             "calibration_images": min(CALIBRATION_IMAGES, len(data)),
             "folded_norms": _folded_norms(model, shape),
         },
     )
 
 
+_KERNELS = {
+    "raw": "raw kernel",
+    "folded": "BatchNorm-folded kernel",
+    "operator": "operator norm above 1",
+}
+
+
 def _statement(recipe: Recipe) -> str:
+    """What the network is, in words."""
+    quant = recipe.quant
+    how = "trained at full precision" if quant is None else f"trained with {quant.words}"
     if recipe.defense.beta == 0 or recipe.defense.arm == "none":
-        return "no penalty, trained at full precision"
-    kernel = "raw" if recipe.defense.arm == "raw" else "BatchNorm-folded"
-    return f"penalty only, trained at full precision ({kernel} kernel)"
+        said = f"no penalty, {how}"
+    else:
+        only = "penalty only" if recipe.adversary is None else "penalty"
+        said = f"{only}, {how} ({_KERNELS[recipe.defense.arm]})"
+    said += f", fine-tuned from {recipe.start}" if recipe.start else ""
+    return said + ("" if recipe.adversary is None else f", on {recipe.adversary.words}")
+
+
+def _as_trained(recipe: Recipe, trained: Trained) -> nn.Module:
+    """The network that the training was about: with its own quantizers, if it has some."""
+    if recipe.quant is None:
+        return trained.model
+    return quantize_model(trained.model, recipe.quant.spec, calibration=trained.ranges)
 
 
 def _plain(recipe: Recipe) -> dict[str, Any]:
     """The recipe as plain JSON values."""
-    table = dataclasses.asdict(recipe)
+    table = {
+        key: value for key, value in dataclasses.asdict(recipe).items() if key in recipe.settings()
+    }
     table["mean"], table["std"] = list(recipe.mean), list(recipe.std)
     return table
 
 
-def _calibration(model: Classifier, data: ImageData, seed: int) -> dict[str, Any]:
-    """Histograms of every layer's input on training images drawn by the seed."""
-    generator = torch.Generator().manual_seed(seed)
+def _calibration(recipe: Recipe, trained: Trained, data: ImageData) -> dict[str, Any]:
+    """The layers' own ranges, or histograms of their inputs on training images by the seed."""
+    if trained.ranges is not None:
+        return to_json(trained.ranges)
+    generator = torch.Generator().manual_seed(recipe.seed)
     chosen = torch.randperm(len(data), generator=generator)[:CALIBRATION_IMAGES]
-    return to_json(collect_histograms(model, data.images[chosen]))
+    return to_json(collect_histograms(trained.model, data.images[chosen]))
 
 
 def _folded_norms(model: Classifier, shape: tuple[int, int, int]) -> dict[str, float]:

@@ -1,8 +1,8 @@
 """Training with the Defensive Quantization penalty, resumable after a kill at any moment.
 
-What happens at step k is decided by the recipe and k alone: the order of the images comes from the
-seed and the epoch, crops and flips from the seed and the step. So a training that was killed goes
-on from its last checkpoint as if nothing had happened.
+What happens at step k is decided by the recipe and k alone: the images by `batches`, the attack on
+them, if the recipe has one, by the seed and the step. So a training that was killed goes on from
+its last checkpoint as if nothing had happened.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ from __future__ import annotations
 import dataclasses
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +20,23 @@ from torch import nn
 from torch.nn import functional as F
 
 from dqviz.data import ImageData, load_data
-from dqviz.defense.augment import random_crop, random_flip
+from dqviz.defense.adversary import attacked
+from dqviz.defense.batches import ATTACK, CALIBRATION_IMAGES, Batches, seed_of
 from dqviz.defense.errors import TrainError
 from dqviz.defense.norms import NormWatch
+from dqviz.defense.operator_penalty import OperatorPenalty
 from dqviz.defense.penalty import Layer, orthogonality_penalty, penalized_layers
 from dqviz.defense.precision import Precision, choose_precision
+from dqviz.defense.quantized_layers import (
+    hold_steps_positive,
+    put_quantizers,
+    steps_of,
+    take_quantizers,
+)
 from dqviz.defense.recipe import Recipe
-from dqviz.models import build
+from dqviz.defense.start import start_network
 from dqviz.models.normalize import Classifier
+from dqviz.quantize import OwnRange
 
 CHECKPOINT_SECONDS = 30.0
 AVERAGE = 0.98
@@ -35,17 +45,23 @@ AVERAGE = 0.98
 
 @dataclasses.dataclass(frozen=True)
 class Trained:
-    """A trained network in eval mode, and the precision (`float32`, `bfloat16`) of its training."""
+    """A trained network in eval mode, and the precision (`float32`, `bfloat16`) of its training.
+
+    `ranges` are the layers' own ranges where it was trained quantized; `model` holds its weights
+    before rounding.
+    """
 
     model: Classifier
     precision: str
+    ranges: Mapping[str, OwnRange] | None = None
 
 
 @dataclasses.dataclass(frozen=True)
 class Progress:
     """How far a training is.
 
-    `loss` and `accuracy` are running averages over training batches, the loss without the penalty;
+    `loss` and `accuracy` are running averages over training batches, attacked ones if the recipe
+    attacks them, the loss without the penalty;
     `largest_folded_norm` is that of `NormWatch`.
     """
 
@@ -85,55 +101,51 @@ def train_network(
     run.go(report)
     model = run.model.to(memory_format=torch.contiguous_format).cpu().eval()
     assert isinstance(model, Classifier)
-    return Trained(model.requires_grad_(False), run.precision.name)
+    ranges = None if recipe.quant is None else take_quantizers(model)
+    return Trained(model.requires_grad_(False), run.precision.name, ranges)
 
 
 class _Run:
     """One training: the network, its optimizer, and the step it is at."""
 
     def __init__(self, recipe: Recipe, folder: Path, data: ImageData, device: torch.device) -> None:
-        count = len(data) - recipe.hold_out
-        if count < recipe.batch_size:
-            raise TrainError(
-                f"{len(data)} images less {recipe.hold_out} held out do not fill one batch of "
-                f"{recipe.batch_size}"
-            )
-        if recipe.crop >= data.images.shape[-1]:
-            raise TrainError(
-                f"crop must be below the images' {data.images.shape[-1]} pixels; got {recipe.crop}"
-            )
         self.recipe, self.folder, self.device = recipe, folder, device
-        # bytes: a quarter of the memory, and every data set here has eight bits a channel
-        self.images = (data.images[:count] * 255).round().to(torch.uint8)
-        self.labels = data.labels[:count]
-        self.model: nn.Module = Classifier(
-            build(recipe.arch, len(data.classes), seed=recipe.seed),
-            mean=recipe.mean,
-            std=recipe.std,
-        )
+        self.batches = Batches(recipe, data, device)
+        self.model: nn.Module = start_network(recipe, classes=len(data.classes))
         # Channels last took 11 to 26 % off a step in float32 and in bfloat16, with AVX2 alone and
         # with AMX; so it is not measured anew on each machine, as the precision is.
         self.model.to(device).to(memory_format=torch.channels_last)
         shape = (int(data.images.shape[1]), int(data.images.shape[2]), int(data.images.shape[3]))
         self.layers: list[Layer] = penalized_layers(self.model, input_shape=shape)
         self.norms = NormWatch(self.layers)
+        self.penalty = self._penalty()
+        if recipe.quant is not None:
+            put_quantizers(self.model, recipe.quant, self.batches.sample(CALIBRATION_IMAGES))
         self.optimizer = torch.optim.SGD(
-            self.model.parameters(),
+            _parameters(self.model),
             lr=0.0,
             momentum=recipe.momentum,
             nesterov=recipe.momentum > 0,
             weight_decay=recipe.weight_decay,
         )
-        self.steps_per_epoch = count // recipe.batch_size
+        self.steps_per_epoch = self.batches.steps_per_epoch
         self.steps = self.steps_per_epoch * recipe.epochs
         self.step = 0
         self.loss = self.accuracy = 0.0
         self.precision = self._precision()
 
+    def _penalty(self) -> Callable[[], torch.Tensor] | None:
+        defense = self.recipe.defense
+        if defense.beta == 0 or defense.arm == "none":
+            return None
+        if defense.arm == "operator":
+            return OperatorPenalty(self.layers, seed=self.recipe.seed)
+        return partial(orthogonality_penalty, self.model, arm=defense.arm, layers=self.layers)
+
     def _precision(self) -> Precision:
         if self.recipe.precision != "auto":
             return Precision(self.recipe.precision, 0.0, 0.0)
-        images, labels, _ = self._batch(0)
+        images, labels = self.batches.at(0)
         return choose_precision(self.model, images, labels)
 
     def resume(self) -> None:
@@ -161,12 +173,14 @@ class _Run:
         self.optimizer.load_state_dict(state["optimizer"])
         self.step, self.loss, self.accuracy = state["step"], state["loss"], state["accuracy"]
         self.precision = Precision(state["precision"], 0.0, 0.0)
+        if isinstance(self.penalty, OperatorPenalty):
+            self.penalty.restore(state["penalty"])
 
     def save(self) -> None:
         """Write `training.pt` whole or not at all."""
         self.folder.mkdir(parents=True, exist_ok=True)
         part = self.folder / f"training.pt.{os.getpid()}.part"
-        state = {
+        state: dict[str, Any] = {
             "recipe": repr(self.recipe),
             "model": self.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
@@ -175,6 +189,8 @@ class _Run:
             "accuracy": self.accuracy,
             "precision": self.precision.name,
         }
+        if isinstance(self.penalty, OperatorPenalty):
+            state["penalty"] = self.penalty.state()
         torch.save(state, part)
         with part.open("rb+") as file:
             os.fsync(file.fileno())  # else a power cut can leave the name without the content
@@ -200,8 +216,8 @@ class _Run:
                 self.save()
 
     def one_step(self) -> None:
-        """One batch: forward, penalty, backward, update."""
-        images, labels, _ = self._batch(self.step)
+        """One batch: attack, forward, penalty, backward, update."""
+        images, labels = self._batch()
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(self.recipe, self.step, self.steps_per_epoch)
         self.model.train()
@@ -209,40 +225,34 @@ class _Run:
             logits = self.model(images)
         loss = F.cross_entropy(logits.float(), labels)
         total = loss
-        defense = self.recipe.defense
-        if defense.beta > 0 and defense.arm != "none":
-            penalty = orthogonality_penalty(self.model, arm=defense.arm, layers=self.layers)
-            total = loss + 0.5 * defense.beta * penalty
+        if self.penalty is not None:
+            total = loss + 0.5 * self.recipe.defense.beta * self.penalty()
         if not torch.isfinite(total):
             raise TrainError(
                 f"the loss is {total.item()} at step {self.step}; lower learning_rate (now "
-                f"{self.recipe.learning_rate}) or beta (now {defense.beta})"
+                f"{self.recipe.learning_rate}) or beta (now {self.recipe.defense.beta})"
             )
         self.optimizer.zero_grad(set_to_none=True)
         total.backward()  # type: ignore[no-untyped-call]
         if self.recipe.clip > 0:
             torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.recipe.clip)
         self.optimizer.step()
+        hold_steps_positive(self.model)
         self.step += 1
         correct = (logits.argmax(1) == labels).float().mean().item()
         keep = AVERAGE if self.step > 1 else 0.0
         self.loss = keep * self.loss + (1 - keep) * loss.item()
         self.accuracy = keep * self.accuracy + (1 - keep) * correct
 
-    def _batch(self, step: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """The augmented images, labels and indices of a step."""
-        recipe = self.recipe
-        epoch, place = divmod(step, self.steps_per_epoch)
-        order = torch.Generator().manual_seed(_mix(recipe.seed, 1, epoch))
-        shuffled = torch.randperm(len(self.images), generator=order)
-        chosen = shuffled[place * recipe.batch_size : (place + 1) * recipe.batch_size]
-        generator = torch.Generator().manual_seed(_mix(recipe.seed, 2, step))
-        images = self.images[chosen].to(self.device).float() / 255
-        images = random_crop(images, pad=recipe.crop, generator=generator)
-        if recipe.flip:
-            images = random_flip(images, generator=generator)
-        images = images.contiguous(memory_format=torch.channels_last)
-        return images, self.labels[chosen].to(self.device), chosen
+    def _batch(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """The step's images, attacked if the recipe says so, and labels."""
+        images, labels = self.batches.at(self.step)
+        adversary = self.recipe.adversary
+        if adversary is not None:
+            seed = seed_of(self.recipe.seed, ATTACK, self.step)
+            with self.precision.autocast(self.device):
+                images = attacked(self.model, images, labels, adversary=adversary, seed=seed)
+        return images, labels
 
     def progress(self, rate: float) -> Progress:
         """Where the training stands; `rate` in images per second."""
@@ -267,6 +277,11 @@ def learning_rate(recipe: Recipe, step: int, steps_per_epoch: int) -> float:
     return recipe.learning_rate * (steps - step) / max(steps - warmup, 1)
 
 
-def _mix(seed: int, stream: int, place: int) -> int:
-    """A seed for every (recipe's seed, purpose, place): distinct below 2**20 places each."""
-    return (seed * 4 + stream) * (1 << 32) + place
+def _parameters(model: nn.Module) -> list[dict[str, Any]]:
+    """What is trained: all parameters, the learned steps of quantizers without weight decay."""
+    steps = steps_of(model)
+    known = {id(step) for step in steps}
+    groups: list[dict[str, Any]] = [
+        {"params": [p for p in model.parameters() if id(p) not in known]}
+    ]
+    return [*groups, {"params": steps, "weight_decay": 0.0}] if steps else groups

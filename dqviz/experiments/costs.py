@@ -44,7 +44,10 @@ def _kind(spec: ExperimentSpec) -> tuple[object, ...]:
     bits = (spec.quant.weight_bits, spec.quant.act_bits)
     rounded = tuple(width < FULL_PRECISION for width in bits)
     attack = spec.attack
-    method = (attack.name, attack.steps, attack.restarts, len(attack.epsilons))
+    method = (
+        *(attack.name, attack.steps, attack.restarts, attack.queries),
+        len(attack.epsilons),
+    )
     return (spec.kind, arch, rounded, method, spec.controls, spec.details, spec.layers)
 
 

@@ -122,7 +122,7 @@ def _adversarial(setting: Setting, picture: _Picture, steps: Steps) -> dict[floa
 
     def make() -> dict[float, torch.Tensor]:
         return craft(
-            setting.source.network,
+            setting.source.attacked,
             picture.image,
             torch.tensor([picture.label]),
             attack,

@@ -15,14 +15,15 @@ from dqviz.measure.distances import difference_norms, norms, norms_around_mean
 from dqviz.measure.quantizer_noise import noise_sums
 from dqviz.specs import ExperimentSpec, spec_key
 
-from . import accuracy, amplification, lipschitz, playground
+from . import accuracy, amplification, lipschitz, masking, playground, smallest_epsilon
+from .arithmetic import precision_of
 from .columns import common_columns
 from .findings import Findings
 from .provenance import provenance
 from .resolve import Look, is_resolved, resolve
 from .result import Result, make_samples, make_table
 from .steps import Steps
-from .workbench import PRECISION, Workbench
+from .workbench import Workbench
 
 Measure = Callable[[ExperimentSpec, Workbench, Steps], Findings]
 
@@ -31,6 +32,8 @@ KINDS: Mapping[str, Measure] = {
     "lipschitz": lipschitz.measure,
     "accuracy": accuracy.measure,
     "playground": playground.measure,
+    "masking": masking.measure,
+    "smallest_epsilon": smallest_epsilon.measure,
 }
 
 BENCH = Workbench()
@@ -75,7 +78,7 @@ def run(
         reasons=found.reasons,
         epsilon_notes=found.epsilon_notes,
         provenance=provenance(
-            precision=PRECISION,
+            precision=precision_of(resolved),
             threads=torch.get_num_threads(),
             seconds=time.monotonic() - begin,
         ),

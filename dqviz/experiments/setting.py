@@ -8,15 +8,18 @@ from typing import Any
 
 import torch
 
+from dqviz.attacks import Outcome
 from dqviz.cards import numbered_classes
 from dqviz.data import DataError, ImageData, count_images
 from dqviz.measure.accuracy import Proportion, wilson
 from dqviz.models import model_info
-from dqviz.specs import FULL_PRECISION, AttackSpec, Craft, DataSpec, ExperimentSpec
+from dqviz.specs import AttackSpec, Craft, DataSpec, ExperimentSpec
 
+from .arithmetic import is_fast
 from .findings import Findings
+from .own_quantizers import ranges_note
 from .steps import Steps
-from .workbench import Subject, Workbench
+from .workbench import Subject, Workbench, at_full_precision, card_of
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -51,13 +54,21 @@ class Setting:
         self, steps: Steps, *, early_stop: bool = False, attack: AttackSpec | None = None
     ) -> dict[float, torch.Tensor]:
         """The adversarial images by epsilon."""
-        return self.bench.crafted(
+        found = self.outcomes(steps, early_stop=early_stop, attack=attack)
+        return {epsilon: outcome.adversarial for epsilon, outcome in found.items()}
+
+    def outcomes(
+        self, steps: Steps, *, early_stop: bool = False, attack: AttackSpec | None = None
+    ) -> dict[float, Outcome]:
+        """The adversarial images by epsilon, with what broke each where that is known."""
+        return self.bench.outcomes(
             self.source,
             self.images_spec,
             attack or self.spec.attack,
             batch_size=self.spec.batch_size,
             steps=steps,
             early_stop=early_stop,
+            fast=is_fast(self.spec),
         )
 
     def accuracy_columns(self, steps: Steps, *, clean: float | None = None) -> Mapping[str, Any]:
@@ -83,11 +94,8 @@ def prepare(spec: ExperimentSpec, bench: Workbench, steps: Steps) -> Setting:
     images_spec = bench.sized(spec.data, spec.model)
     loading, preparing = steps.split([1, 1])
     data = bench.data(images_spec, loading)
-    full_precision = dataclasses.replace(
-        spec.quant, weight_bits=FULL_PRECISION, act_bits=FULL_PRECISION
-    )
     own = Craft(model=spec.model, quant=spec.quant)
-    full = Craft(model=spec.model, quant=full_precision)
+    full = at_full_precision(own)
     calibration = spec.calibration
     subject = bench.subject(own, calibration, images_spec, preparing)
     source = subject
@@ -119,9 +127,10 @@ def _check_sizes(spec: ExperimentSpec, bench: Workbench) -> None:
 def add_notes(found: Findings, setting: Setting) -> None:
     """Says what a reader needs to know: calibration, too few images, classes that do not match."""
     calibration, spec = setting.subject.calibration, setting.spec
-    if calibration == "card":
-        found.notes.append("Activation ranges come from the histograms on the network's card.")
-    elif calibration != "none":
+    if calibration in ("card", "none"):
+        note = ranges_note(card_of(spec.model), spec.quant)
+        found.notes += [] if note is None else [note]
+    else:
         on_evaluated = spec.calibration is not None and _same_images(spec.calibration, spec.data)
         which = "the evaluated images themselves" if on_evaluated else calibration
         found.notes.append(f"Activation ranges were calibrated on {which}.")

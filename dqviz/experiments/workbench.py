@@ -14,15 +14,24 @@ import torch
 from torch import nn
 
 from dqviz import cards
-from dqviz.attacks import craft
+from dqviz.attacks import Outcome, craft_outcomes
+from dqviz.attacks.arithmetic import threads_of
+from dqviz.attacks.fast import gradients_in
 from dqviz.data import DataError, ImageData, load_data
 from dqviz.measure.accuracy import correctness
 from dqviz.measure.network_bounds import NetworkLipschitz
 from dqviz.measure.rows import Row
 from dqviz.models import ModelError, model_info, resolve_model
-from dqviz.quantize import Histogram, collect_histograms, from_json, quantize_model
+from dqviz.quantize import (
+    BackwardThrough,
+    Spread,
+    collect_histograms,
+    from_json,
+    quantize_model,
+)
 from dqviz.specs import FULL_PRECISION, AttackSpec, Craft, DataSpec, ModelSpec
 
+from .arithmetic import arithmetic_for
 from .columns import data_name
 from .image_counts import at_most_whole
 from .memo import Memo
@@ -32,9 +41,6 @@ from .steps import Steps
 DATA_BYTES = 1024**3
 CRAFTED_BYTES = 512 * 1024**2
 SINGLE_BYTES = 64 * 1024**2
-
-PRECISION = "float32, channels last"
-"""The arithmetic of every experiment; see `Workbench.subject`."""
 
 
 class Measured(NamedTuple):
@@ -49,11 +55,14 @@ class Measured(NamedTuple):
 class Subject:
     """A network as it is measured: quantized as asked, or with 32 bits throughout.
 
-    `calibration` says in a few words where its activation ranges come from.
+    `attacked` is the network as an attack sees it: the same logits bit for bit, with the gradients
+    of the estimator asked for. `calibration` says in a few words where the activation ranges come
+    from.
     """
 
     key: tuple[Craft, DataSpec | None, DataSpec]
     network: nn.Module
+    attacked: nn.Module
     calibration: str
 
     @property
@@ -69,11 +78,12 @@ class Workbench:
         self._data: Memo[ImageData] = Memo(max_entries=8, max_bytes=DATA_BYTES, size=_data_bytes)
         self._networks: Memo[nn.Module] = Memo(max_entries=8)
         self._sizes: Memo[int] = Memo(max_entries=64)
-        self._histograms: Memo[dict[str, Histogram]] = Memo(max_entries=16)
+        self._histograms: Memo[dict[str, Spread]] = Memo(max_entries=16)
         self._subjects: Memo[Subject] = Memo(max_entries=24)
+        self._copies: Memo[nn.Module | None] = Memo(max_entries=8)
         self._correct: Memo[torch.Tensor] = Memo(max_entries=256)
-        self._crafted: Memo[dict[float, torch.Tensor]] = Memo(
-            max_entries=64, max_bytes=CRAFTED_BYTES, size=_crafted_bytes
+        self._outcomes: Memo[dict[float, Outcome]] = Memo(
+            max_entries=64, max_bytes=CRAFTED_BYTES, size=_outcome_bytes
         )
         self.measured: Memo[Measured] = Memo(max_entries=256)
         self.sqnr_rows: Memo[list[Row]] = Memo(max_entries=64)
@@ -140,7 +150,7 @@ class Workbench:
 
         return self._correct.get((subject.key, data, batch_size), judge)
 
-    def crafted(
+    def outcomes(
         self,
         subject: Subject,
         data: DataSpec,
@@ -149,23 +159,41 @@ class Workbench:
         batch_size: int,
         steps: Steps,
         early_stop: bool = False,
-    ) -> dict[float, torch.Tensor]:
-        """The adversarial images by epsilon, crafted on a network batch by batch."""
+        fast: bool = False,
+    ) -> dict[float, Outcome]:
+        """The adversarial images by epsilon, crafted on a network batch by batch.
 
-        def make() -> dict[float, torch.Tensor]:
+        `fast` lets gradients be taken in the arithmetic that is fastest on this machine: for what
+        asks whether an attack succeeds, never for what measures the perturbation.
+
+        Where the attack is an ensemble, also what broke each image.
+        """
+        arithmetic = arithmetic_for(subject.key[0], fast=fast)
+
+        def make() -> dict[float, Outcome]:
             images = self.data(data, steps)
             check_labels(subject.network, images)
-            return craft(
-                subject.network,
-                images.images,
-                images.labels,
-                attack,
-                early_stop=early_stop,
-                batch_size=batch_size,
-                progress=steps.counter("crafting the perturbation"),
-            )
+            with threads_of(arithmetic):
+                return craft_outcomes(
+                    subject.attacked,
+                    images.images,
+                    images.labels,
+                    attack,
+                    early_stop=early_stop,
+                    batch_size=batch_size,
+                    progress=steps.counter("crafting the perturbation"),
+                    gradients_of=self.gradients_of(subject, fast=fast),
+                )
 
-        return self._crafted.get((subject.key, data, attack, batch_size, early_stop), make)
+        key = (subject.key, data, attack, batch_size, early_stop, arithmetic)
+        return self._outcomes.get(key, make)
+
+    def gradients_of(self, subject: Subject, *, fast: bool) -> nn.Module | None:
+        """The copy of a network that an attack takes gradients of; None for `attacked` itself."""
+        arithmetic = arithmetic_for(subject.key[0], fast=fast)
+        return self._copies.get(
+            (subject.key, arithmetic), lambda: gradients_in(subject.attacked, arithmetic)
+        )
 
     def _prepare(self, key: tuple[Craft, DataSpec | None, DataSpec], steps: Steps) -> Subject:
         craft_spec, calibration, data = key
@@ -179,11 +207,19 @@ class Workbench:
         network = quantize_model(self.network(model), quant, calibration=histograms)
         # Convolutions take about half the time with their channels last (measured on two cores).
         network = network.to(memory_format=torch.channels_last)
-        return Subject(key=key, network=network, calibration=source)
+        attacked: nn.Module = network
+        if quant.estimator == "unquantized" and not quant.is_full_precision:
+            attacked = BackwardThrough(network, backward=self._full(key, steps).network)
+        return Subject(key=key, network=network, attacked=attacked, calibration=source)
+
+    def _full(self, key: tuple[Craft, DataSpec | None, DataSpec], steps: Steps) -> Subject:
+        """The same network at full precision."""
+        craft_spec, _, data = key
+        return self.subject(at_full_precision(craft_spec), None, data, steps)
 
     def _calibrate(
         self, model: ModelSpec, calibration: DataSpec | None, data: DataSpec, steps: Steps
-    ) -> tuple[dict[str, Histogram], str]:
+    ) -> tuple[dict[str, Spread], str]:
         if calibration is None:
             card = card_of(model)
             if card is not None and card.calibration:
@@ -191,14 +227,22 @@ class Workbench:
             calibration = default_calibration(data, Look())
         spec = at_most_whole(self.sized(calibration, model))
 
-        def collect() -> dict[str, Histogram]:
+        def collect() -> dict[str, Spread]:
             steps.at(0.3, "calibrating the ranges")
             images = self.data(spec, steps)
-            return collect_histograms(self.network(model), images.images)
+            return {**collect_histograms(self.network(model), images.images)}
 
         count = len(self.data(spec, steps))
         source = f"{data_name(spec.name)} {spec.split} ({count})"
         return self._histograms.get((model, spec), collect), source
+
+
+def at_full_precision(craft_spec: Craft) -> Craft:
+    """The same network with 32 bits throughout."""
+    quant = dataclasses.replace(
+        craft_spec.quant, weight_bits=FULL_PRECISION, act_bits=FULL_PRECISION
+    )
+    return dataclasses.replace(craft_spec, quant=quant)
 
 
 def card_of(model: ModelSpec) -> cards.Card | None:
@@ -248,6 +292,10 @@ def _load(spec: ModelSpec) -> nn.Module:
 
 def _data_bytes(data: ImageData) -> int:
     return data.images.nbytes
+
+
+def _outcome_bytes(outcomes: dict[float, Outcome]) -> int:
+    return sum(outcome.adversarial.nbytes for outcome in outcomes.values())
 
 
 def _crafted_bytes(crafted: dict[float, torch.Tensor]) -> int:

@@ -12,7 +12,7 @@ def title_of(specs: Sequence[ExperimentSpec]) -> str:
     """What several specifications have in common, or differ in: networks, bits, attack, images."""
     networks = _some(spec.model.label for spec in specs)
     bits = _some(_bits(spec) for spec in specs if _bits(spec)) or "full precision"
-    attacks = _some(spec.attack.name.upper() for spec in specs)
+    attacks = _some(spec.attack.name.upper().replace("_", "-") for spec in specs)
     epsilons = sorted({epsilon for spec in specs for epsilon in spec.attack.epsilons})
     ends = list(dict.fromkeys(in_levels(epsilon) for epsilon in (epsilons[0], epsilons[-1])))
     images = _some(str(spec.data.n_samples or "all") for spec in specs)

@@ -14,10 +14,10 @@ import math
 
 import torch
 
-from dqviz.measure.accuracy import Z95
 from dqviz.measure.errors import MeasureError
 from dqviz.measure.measurement import Profile
 from dqviz.measure.rows import NETWORK, Row, value_rows
+from dqviz.proportions import Z95
 
 
 @dataclasses.dataclass(frozen=True)

@@ -20,6 +20,7 @@ from dqviz.models.checkpoint_files import read_checkpoint_file
 from dqviz.models.errors import ModelError
 from dqviz.models.normalize import Classifier
 from dqviz.models.registry import State
+from dqviz.models.stored import unpack
 
 WRAPPERS = ("state_dict", "model_state_dict", "model", "net", "network", "weights")
 PREFIXES = ("module.", "_orig_mod.", "net.", "model.")
@@ -76,6 +77,7 @@ def load_checkpoint(
     if mean is None and std is None:
         mean, std = held_mean, held_std
     mean, std = check_normalisation(mean, std, name=name)
+    tensors = unpack(tensors, name=name)
     load_state(network, find_architecture(arch).adapt(tensors), classes=count, name=name)
     return finish(network, arch=arch, mean=mean, std=std)
 

@@ -22,6 +22,7 @@ from dqviz.models.checkpoints import (
 )
 from dqviz.models.errors import ModelError
 from dqviz.models.normalize import Classifier
+from dqviz.models.stored import unpack
 from dqviz.specs import ModelSpec
 
 KNOWN_CLASSES = {**CLASSES, "streetdigits": streetdigits.CLASSES}
@@ -111,6 +112,7 @@ def _load_shipped(id: str) -> Classifier:
         )
     tensors = unwrap(parse_safetensors(data, name=card.file), name=card.file)
     take_normalisation(tensors)
+    tensors = unpack(tensors, name=card.file)
     network = make_network(card.arch, len(card.classes))
     load_state(network, tensors, classes=len(card.classes), name=card.file)
     mean, std = check_normalisation(card.mean, card.std, name=card.file)

@@ -10,8 +10,10 @@ attack through it sees nothing; the straight-through estimator replaces the slop
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import torch
 
 from dqviz.quantize.errors import QuantizeError
@@ -49,13 +51,16 @@ def fake_quantize(
         axis: the dimension that has a scale and a zero point of its own for each slice.
         estimator: the gradient with respect to x: `identity` passes it on unchanged; `clipped`, as
             torch does, passes it on where the code before clamping lies within the range, and is
-            zero elsewhere. Scale and zero point get no gradient.
+            zero elsewhere; `none` is that of true rounding, zero everywhere. `unquantized` is the
+            gradient of a whole network and no quantizer's: going backward is refused, see
+            `BackwardThrough`. Scale and zero point get no gradient.
 
     Returns:
         A tensor of the shape and dtype of x.
 
     Raises:
-        QuantizeError: if scale, zero point, range, axis or estimator do not fit.
+        QuantizeError: if scale, zero point, range, axis or estimator do not fit; going backward, if
+            the estimator is `unquantized`.
     """
     if estimator not in ESTIMATORS:
         raise QuantizeError(
@@ -102,12 +107,52 @@ def straight_through(
     quant_min: int,
     quant_max: int,
     estimator: str,
+    *,
+    edges: tuple[float, float] | None = None,
 ) -> torch.Tensor:
-    """`fake_quantize` without its checks; scale and zero_point, float32, broadcast against x."""
+    """`fake_quantize` without its checks; scale and zero_point, float32, broadcast against x.
+
+    `edges`, from `range_edges`, spare `clipped` a mask of what lies within the range.
+    """
+    if x.dtype == torch.float64:
+        edges = None
     result: torch.Tensor = _FakeQuantize.apply(
-        x, scale, zero_point, quant_min, quant_max, estimator == "clipped"
+        x, scale, zero_point, quant_min, quant_max, estimator, edges
     )
     return result
+
+
+def range_edges(
+    scale: float, zero_point: int, quant_min: int, quant_max: int
+) -> tuple[float, float] | None:
+    """The two float32 numbers nearest to the range whose codes before clamping lie outside it.
+
+    A float32 x has a code within the range if and only if it lies strictly between them. None where
+    they are not found, among numbers so small that float32 holds few digits of them.
+    """
+    inverse = np.float32(1) / np.float32(scale)
+
+    def steps(x: np.float32) -> float:
+        return float(np.rint(x * inverse))  # monotone in x, so that there is one edge
+
+    lowest, highest = quant_min - zero_point, quant_max - zero_point
+    low = _edge((lowest - 0.5) * scale, -np.inf, lambda x: steps(x) < lowest)
+    high = _edge((highest + 0.5) * scale, np.inf, lambda x: steps(x) > highest)
+    return None if low is None or high is None else (low, high)
+
+
+def _edge(near: float, away: float, is_outside: Callable[[np.float32], bool]) -> float | None:
+    """Of the numbers around `near`, the last one outside on the way in from `away`."""
+    x = np.float32(near)
+    outward, inward = np.float32(away), np.float32(-away)
+    for _ in range(8):
+        x = np.nextafter(x, outward)
+    for _ in range(16):
+        following = np.nextafter(x, inward)
+        if is_outside(x) and not is_outside(following):
+            return float(x)
+        x = following
+    return None
 
 
 def unclamped_codes(x: torch.Tensor, scale: torch.Tensor, zero_point: torch.Tensor) -> torch.Tensor:
@@ -125,13 +170,15 @@ class _FakeQuantize(torch.autograd.Function):
         zero_point: torch.Tensor,
         quant_min: int,
         quant_max: int,
-        clipped: bool,
+        estimator: str,
+        edges: tuple[float, float] | None,
     ) -> torch.Tensor:
-        unclamped = unclamped_codes(x, scale, zero_point)
-        codes = unclamped.clamp(quant_min, quant_max)
-        if clipped and ctx.needs_input_grad[0]:
-            ctx.save_for_backward(codes == unclamped)
-        levels = codes.sub_(zero_point)
+        ctx.estimator, ctx.edges = estimator, edges
+        codes = unclamped_codes(x, scale, zero_point)
+        if estimator == "clipped" and ctx.needs_input_grad[0]:
+            inside = x if edges else (codes >= quant_min) & (codes <= quant_max)
+            ctx.save_for_backward(inside)
+        levels = codes.clamp_(quant_min, quant_max).sub_(zero_point)
         if not scale.dim():  # like torch: one scale multiplies in float32, one a slice in x's own
             levels = levels.float()
         return levels.mul_(scale).to(x.dtype)
@@ -139,8 +186,42 @@ class _FakeQuantize(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *grads: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         (grad,) = grads
-        inside = ctx.saved_tensors
-        return grad * inside[0] if inside else grad, None, None, None, None, None
+        inside = ctx.saved_tensors[0] if ctx.saved_tensors else None
+        through = through_rounding(grad, inside, ctx.estimator, ctx.edges)
+        return through, None, None, None, None, None, None
+
+
+def through_rounding(
+    grad: torch.Tensor,
+    inside: torch.Tensor | None,
+    estimator: str,
+    edges: tuple[float, float] | None,
+) -> torch.Tensor:
+    """The gradient with respect to a quantizer's input, by its estimator.
+
+    Args:
+        grad: that with respect to its output.
+        inside: for `clipped`, the input, or without `edges` a mask of what lies within the range.
+        estimator: its name.
+        edges: from `range_edges`.
+
+    Raises:
+        QuantizeError: if the estimator is none of a quantizer's.
+    """
+    if estimator == "clipped" and inside is not None:
+        if edges is None:
+            return torch.where(inside, grad, 0)
+        # One pass, where a product with a mask takes ten times as long: the mask is no float.
+        within: torch.Tensor = torch.ops.aten.hardtanh_backward(grad, inside, *edges)
+        return within
+    if estimator == "none":
+        return torch.zeros_like(grad)
+    if estimator == "identity":
+        return grad
+    raise QuantizeError(
+        f"the estimator {estimator!r} goes backward through a whole network at full precision, "
+        "not through a quantizer: attack BackwardThrough(network, backward=unquantized) instead"
+    )
 
 
 def _broadcast_shape(

@@ -21,6 +21,7 @@ from torch import nn
 from dqviz.models.graph import LAYERS, fold_batchnorm
 from dqviz.models.normalize import explain_small_images
 from dqviz.quantize.errors import QuantizeError
+from dqviz.quantize.own import OwnRange
 
 _HALF_GRID = 8192
 """Fine bins on either side of zero."""
@@ -56,30 +57,40 @@ class Histogram:
         return np.linspace(self.low, self.high, self.counts.size + 1)
 
 
-def to_json(histograms: Mapping[str, Histogram]) -> dict[str, Any]:
-    """Histograms by layer as plain JSON values."""
-    return {
-        name: {"low": h.low, "high": h.high, "counts": h.counts.tolist()}
-        for name, h in histograms.items()
-    }
+Spread = Histogram | OwnRange
+"""What is known of a layer's input: how its values were distributed, or its own range."""
 
 
-def from_json(document: Mapping[str, Any]) -> dict[str, Histogram]:
-    """The histograms that `to_json` wrote.
+def to_json(spreads: Mapping[str, Spread]) -> dict[str, Any]:
+    """Histograms and own ranges by layer as plain JSON values."""
+    return {name: _plain(spread) for name, spread in spreads.items()}
+
+
+def _plain(spread: Spread) -> dict[str, Any]:
+    if isinstance(spread, OwnRange):
+        return dataclasses.asdict(spread)
+    return {"low": spread.low, "high": spread.high, "counts": spread.counts.tolist()}
+
+
+def from_json(document: Mapping[str, Any]) -> dict[str, Spread]:
+    """What `to_json` wrote: an entry without `counts` is a layer's own range.
 
     Raises:
         QuantizeError: if an entry lacks `low`, `high` or `counts`, or they are no histogram.
     """
-    histograms = {}
+    spreads: dict[str, Spread] = {}
     for name, entry in document.items():
         try:
+            if "counts" not in entry and "weight_bits" in entry:
+                spreads[name] = OwnRange(**entry)
+                continue
             counts = np.asarray(entry["counts"], dtype=np.int64)
-            histograms[name] = Histogram(float(entry["low"]), float(entry["high"]), counts)
+            spreads[name] = Histogram(float(entry["low"]), float(entry["high"]), counts)
         except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise QuantizeError(
                 f"the histogram of layer {name!r} cannot be read: {error}"
             ) from None
-    return histograms
+    return spreads
 
 
 def collect_histograms(

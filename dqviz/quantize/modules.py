@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import abc
+from typing import Any
 
 import torch
 from torch import nn
@@ -10,6 +11,7 @@ from torch import nn
 from dqviz.quantize.errors import QuantizeError
 from dqviz.quantize.functional import (
     fake_quantize,
+    range_edges,
     require_grid,
     straight_through,
     unclamped_codes,
@@ -88,11 +90,27 @@ class AffineQuantizer(Quantizer):
         self.quant_max = quant_max
         self.bits = (quant_max - quant_min).bit_length()
         self.estimator = estimator
+        self._find_edges()
+
+    def _find_edges(self) -> None:
+        self.edges = range_edges(
+            float(self.scale), int(self.zero_point), self.quant_min, self.quant_max
+        )
+
+    def _load_from_state_dict(self, *args: Any) -> None:
+        super()._load_from_state_dict(*args)
+        self._find_edges()
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """The nearest levels; the gradient is the estimator's."""
         return straight_through(
-            x, self.scale, self.zero_point, self.quant_min, self.quant_max, self.estimator
+            x,
+            self.scale,
+            self.zero_point,
+            self.quant_min,
+            self.quant_max,
+            self.estimator,
+            edges=self.edges,
         )
 
     def codes(self, x: torch.Tensor) -> torch.Tensor:

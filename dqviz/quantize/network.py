@@ -9,7 +9,7 @@ from torch import fx, nn
 
 from dqviz.models.graph import LAYERS, display_name, fold_batchnorm, trace
 from dqviz.quantize.errors import QuantizeError
-from dqviz.quantize.histogram import Histogram, collect_histograms
+from dqviz.quantize.histogram import Spread, collect_histograms
 from dqviz.quantize.modules import (
     AffineQuantizer,
     NoQuantizer,
@@ -17,10 +17,11 @@ from dqviz.quantize.modules import (
     Quantizer,
     QuantLinear,
 )
+from dqviz.quantize.own import OwnRange
 from dqviz.quantize.ranges import affine_parameters, choose_range
 from dqviz.specs import FULL_PRECISION, QuantSpec
 
-Calibration = Mapping[str, Histogram] | torch.Tensor | None
+Calibration = Mapping[str, Spread] | torch.Tensor | None
 
 
 def quantize_model(
@@ -42,7 +43,8 @@ def quantize_model(
         model: a network of float32 numbers that is traced without refusal.
         spec: bits, ranges and estimator.
         calibration: histograms by layer (`collect_histograms`), or images (N, C, H, W) in [0, 1]
-            to collect them from; needed only where activations are quantized.
+            to collect them from; needed only where activations are quantized. A network trained
+            quantized has its layers' own ranges in their place (see `OwnRange`).
 
     Raises:
         QuantizeError: if the calibration is missing, empty, not finite or lacks a layer, if weights
@@ -63,7 +65,8 @@ def quantize_model(
     _refuse_lost_signs(histograms, act_bits)
     for name in names:
         quantizer = _quantizer(histograms.get(name), act_bits[name], spec)
-        _replace(network, name, weight_bits[name], quantizer)
+        kept = _keeps_weights(calibration, name, weight_bits[name])
+        _replace(network, name, weight_bits[name], quantizer, kept)
     _refuse_missed(network)
     network.requires_grad_(False)
     return network.eval()
@@ -106,7 +109,7 @@ def _bits_by_layer(names: list[str], bits: int, spec: QuantSpec) -> dict[str, in
 
 def _histograms(
     model: nn.Module, calibration: Calibration, needed: list[str]
-) -> Mapping[str, Histogram]:
+) -> Mapping[str, Spread]:
     if not needed:
         return {}
     if calibration is None:
@@ -131,7 +134,7 @@ def _histograms(
     return {name: held[display_name(name)] for name in needed}
 
 
-def _refuse_lost_signs(histograms: Mapping[str, Histogram], act_bits: dict[str, int]) -> None:
+def _refuse_lost_signs(histograms: Mapping[str, Spread], act_bits: dict[str, int]) -> None:
     signed = [
         display_name(name)
         for name, histogram in histograms.items()
@@ -144,7 +147,7 @@ def _refuse_lost_signs(histograms: Mapping[str, Histogram], act_bits: dict[str, 
         )
 
 
-def _quantizer(histogram: Histogram | None, bits: int, spec: QuantSpec) -> Quantizer:
+def _quantizer(histogram: Spread | None, bits: int, spec: QuantSpec) -> Quantizer:
     if histogram is None or bits == FULL_PRECISION:
         return NoQuantizer()
     low, high = choose_range(histogram, bits=bits, method=spec.ranges, percentile=spec.percentile)
@@ -158,20 +161,34 @@ def _quantizer(histogram: Histogram | None, bits: int, spec: QuantSpec) -> Quant
     )
 
 
-def _replace(network: fx.GraphModule, name: str, weight_bits: int, quantizer: Quantizer) -> None:
+def _keeps_weights(calibration: Calibration, name: str, bits: int) -> bool:
+    """Whether the layer's weights are levels already; only a layer's own range says so."""
+    held = calibration if isinstance(calibration, Mapping) else {}
+    own = held.get(name, held.get(display_name(name)))
+    try:
+        return isinstance(own, OwnRange) and own.keeps_weights(bits)
+    except QuantizeError as error:
+        raise QuantizeError(f"layer {display_name(name)!r}: {error}") from None
+
+
+def _replace(
+    network: fx.GraphModule, name: str, weight_bits: int, quantizer: Quantizer, kept: bool
+) -> None:
     parent, _, child = name.rpartition(".")
     layer = network.get_submodule(name)
     quantizer = quantizer.to(next(layer.parameters()).device)
     quantized: QuantConv2d | QuantLinear
+    rounded = FULL_PRECISION if kept else weight_bits
     try:
         if isinstance(layer, nn.Conv2d):
-            quantized = QuantConv2d(layer, weight_bits=weight_bits, input_quantizer=quantizer)
+            quantized = QuantConv2d(layer, weight_bits=rounded, input_quantizer=quantizer)
         elif isinstance(layer, nn.Linear):
-            quantized = QuantLinear(layer, weight_bits=weight_bits, input_quantizer=quantizer)
+            quantized = QuantLinear(layer, weight_bits=rounded, input_quantizer=quantizer)
         else:
             raise QuantizeError(f"a {type(layer).__name__} cannot be quantized")
     except QuantizeError as error:
         raise QuantizeError(f"layer {display_name(name)!r}: {error}") from None
+    quantized.weight_bits = weight_bits
     setattr(network.get_submodule(parent), child, quantized)
 
 

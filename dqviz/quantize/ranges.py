@@ -6,7 +6,8 @@ import numpy as np
 import numpy.typing as npt
 
 from dqviz.quantize.errors import QuantizeError
-from dqviz.quantize.histogram import Histogram
+from dqviz.quantize.histogram import Histogram, Spread
+from dqviz.quantize.own import OwnRange
 from dqviz.specs import RANGES
 
 _CANDIDATES = 128
@@ -16,12 +17,12 @@ _COARSE = 24
 
 
 def choose_range(
-    histogram: Histogram, *, bits: int, method: str = "percentile", percentile: float = 99.9
+    histogram: Spread, *, bits: int, method: str = "percentile", percentile: float = 99.9
 ) -> tuple[float, float]:
     """The interval that an activation's codes shall cover; it always includes 0.
 
     Args:
-        histogram: of the activation's values.
+        histogram: of the activation's values; a layer's own range is returned as it is.
         bits: of the quantizer; only `mse` depends on it.
         method: `minmax` covers all values seen. `percentile` leaves out what lies above the given
             percentile, and below 100 minus it. `mse` takes the range of least mean squared
@@ -38,6 +39,8 @@ def choose_range(
     """
     if method not in RANGES:
         raise QuantizeError(f"ranges must be one of {', '.join(RANGES)}; got {method!r}")
+    if isinstance(histogram, OwnRange):
+        return histogram.low, histogram.high
     whole = (min(histogram.low, 0.0), max(histogram.high, 0.0))
     if method == "minmax":
         return whole

@@ -6,7 +6,7 @@ have the same `spec_key`, in the app and on the command line, and give the same 
 """
 
 from .checks import SpecError
-from .experiment import EXPERIMENTS, Craft, ExperimentSpec
+from .experiment import EXPERIMENTS, FAST_KINDS, Craft, ExperimentSpec
 from .keys import RESULTS_VERSION, Spec, spec_key, to_json
 from .methods import (
     ATTACKS,
@@ -14,6 +14,7 @@ from .methods import (
     ESTIMATORS,
     FULL_PRECISION,
     LONGEST,
+    LOSSES,
     NORMS,
     RANGES,
     SMALLEST,
@@ -29,8 +30,10 @@ __all__ = [
     "CONTROLS",
     "ESTIMATORS",
     "EXPERIMENTS",
+    "FAST_KINDS",
     "FULL_PRECISION",
     "LONGEST",
+    "LOSSES",
     "MAX_CLASSES",
     "NORMS",
     "RANGES",

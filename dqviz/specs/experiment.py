@@ -8,7 +8,17 @@ from .checks import check_types, require, require_choice
 from .methods import FULL_PRECISION, AttackSpec, QuantSpec
 from .subjects import DataSpec, ModelSpec
 
-EXPERIMENTS = ("amplification", "lipschitz", "accuracy", "playground")
+EXPERIMENTS = (
+    "amplification",
+    "lipschitz",
+    "accuracy",
+    "playground",
+    "smallest_epsilon",
+    "masking",
+)
+
+FAST_KINDS = ("accuracy", "smallest_epsilon", "masking")
+"""The kinds in which only an attack's success matters, so that it may take the fast path."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -38,7 +48,9 @@ class ExperimentSpec:
     where there is no card the training split of `data`, else the evaluated images. `details` adds
     what costs more: for an amplification the contribution of bucket flips layer by layer, for
     Lipschitz constants the network's bounds. `sample` and `layers` choose the image and the feature
-    maps of a playground; `image` is a file that replaces the data set's image.
+    maps of a playground; `image` is a file that replaces the data set's image. `fast` lets the
+    attacks whose success alone matters (accuracy, smallest epsilon, masking) take the arithmetic
+    that is fastest on this machine; success is judged in float32 either way.
     """
 
     kind: str
@@ -54,6 +66,7 @@ class ExperimentSpec:
     sample: int = 0
     layers: tuple[str, ...] = ()
     image: str | None = None
+    fast: bool = True
 
     def __post_init__(self) -> None:
         check_types(self)

@@ -8,7 +8,7 @@ import json
 from typing import Any, get_args
 
 from .checks import SpecError, require
-from .experiment import Craft, ExperimentSpec
+from .experiment import FAST_KINDS, Craft, ExperimentSpec
 from .methods import AttackSpec, DefenseSpec, QuantSpec
 from .subjects import DataSpec, ModelSpec
 
@@ -16,6 +16,15 @@ RESULTS_VERSION = 1
 """Raised whenever the same specification would give other numbers than before."""
 
 Spec = DataSpec | ModelSpec | QuantSpec | AttackSpec | DefenseSpec | Craft | ExperimentSpec
+
+ADDED: dict[str, dict[str, Any]] = {
+    "AttackSpec": {"loss": "cross_entropy", "momentum": 1.0, "queries": 500},
+    "ExperimentSpec": {"fast": False},
+}
+"""Fields that older specifications lack, with the value that says what was computed then.
+
+While a field has that value it is left out of the key, so that older results keep theirs.
+"""
 
 CLASSES: dict[str, type[Spec]] = {kind.__name__: kind for kind in get_args(Spec)}
 
@@ -50,6 +59,7 @@ def from_json(document: object) -> Spec:
     given = {field: value for field, value in document.items() if field != "class"}
     known = [field.name for field in dataclasses.fields(kind)]
     unknown = [field for field in given if field not in known]
+    given = {**ADDED.get(kind.__name__, {}), **given}
     missing = [field for field in known if field not in given]
     require(not unknown, f"{name} has no field {', '.join(map(_short, unknown))}")
     require(not missing, f"{name} lacks the field {', '.join(missing)}")
@@ -84,9 +94,23 @@ def spec_key(spec: Spec, *, results_version: int | None = None) -> str:
             name = part.id if isinstance(part, ModelSpec) else part.name
             raise SpecError(f"only resolved specifications have a key; {name!r} has no fingerprint")
     version = RESULTS_VERSION if results_version is None else results_version
-    document = {"results_version": version, "spec": to_json(spec)}
+    document = {"results_version": version, "spec": _without_added(to_json(spec))}
     text = json.dumps(_canonical(document), sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def _without_added(value: Any) -> Any:
+    """Plain JSON values less the fields of `ADDED` that change nothing."""
+    if not isinstance(value, dict):
+        return value
+    idle = dict(ADDED.get(value["class"], {}))
+    if value["class"] == "ExperimentSpec" and value["kind"] not in FAST_KINDS:
+        idle["fast"] = value["fast"]
+    return {
+        field: _without_added(item)
+        for field, item in value.items()
+        if field not in idle or item != idle[field]
+    }
 
 
 def _canonical(value: Any) -> Any:

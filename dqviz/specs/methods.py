@@ -9,11 +9,12 @@ from .checks import check_types, require, require_choice, require_seed
 FULL_PRECISION = 32
 """The bit-width that stands for 'not quantized'."""
 
-ATTACKS = ("fgsm", "rfgsm", "bim", "pgd")
+ATTACKS = ("fgsm", "rfgsm", "bim", "pgd", "mifgsm", "apgd_ce", "apgd_dlr", "square", "standard")
+LOSSES = ("cross_entropy", "rescaled", "dlr")
 CONTROLS = ("random_signs", "gaussian", "other_image")
 NORMS = ("linf", "l2")
 RANGES = ("percentile", "minmax", "mse")
-ESTIMATORS = ("identity", "clipped")
+ESTIMATORS = ("identity", "clipped", "unquantized", "none")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -24,7 +25,9 @@ class QuantSpec:
     input of every convolution and linear layer. The first and the last layer take `first_bits` and
     `last_bits` for whatever is quantized. `ranges` chooses how the activation range is read off the
     histograms; `percentile` is in percent. `estimator` is the gradient through rounding that
-    attacks see: straight-through identity, or clipped to zero outside the range.
+    attacks see: straight-through `identity`, or `clipped` to zero outside the range; `unquantized`
+    runs the whole backward pass through the network at full precision; `none` is that of true
+    rounding, zero.
     """
 
     weight_bits: int = FULL_PRECISION
@@ -70,7 +73,10 @@ class AttackSpec:
 
     `steps`, `alpha` (the step size in pixel units; None chooses 2.5 epsilon / steps), `restarts`
     and `random_start` matter to iterated attacks only. A targeted attack aims at the class after
-    the true one.
+    the true one. `loss` is what the gradient attacks raise: the cross-entropy, the same of logits
+    `rescaled` so that the softmax does not saturate, or the difference of logits ratio; `apgd_ce`,
+    `apgd_dlr` and `standard` have their own. `momentum` is that of `mifgsm`. `queries` are those of
+    `square` for each image, also within `standard`.
     """
 
     name: str = "fgsm"
@@ -82,11 +88,19 @@ class AttackSpec:
     random_start: bool = True
     targeted: bool = False
     seed: int = 0
+    loss: str = "cross_entropy"
+    momentum: float = 1.0
+    queries: int = 500
 
     def __post_init__(self) -> None:
         check_types(self)
         require_choice("attack", self.name, ATTACKS)
         require_choice("norm", self.norm, NORMS)
+        require_choice("loss", self.loss, LOSSES)
+        require(
+            0 <= self.momentum <= 1, f"momentum must be at least 0, at most 1; got {self.momentum}"
+        )
+        require(self.queries >= 1, f"queries must be at least 1; got {self.queries}")
         require(len(self.epsilons) > 0, "at least one epsilon is needed")
         for epsilon in self.epsilons:
             require(epsilon >= 0, f"epsilon must be 0 or more, in pixel units; got {epsilon}")
@@ -121,8 +135,9 @@ class AttackSpec:
 class DefenseSpec:
     """The Defensive Quantization penalty: its strength and the kernel it acts on.
 
-    `arm` is `none`, `raw` (the kernel itself, as in the paper) or `folded` (the kernel with the
-    BatchNorm that follows it folded in).
+    `arm` is `none`, `raw` (the kernel itself, as in the paper), `folded` (the kernel with the
+    BatchNorm that follows it folded in) or `operator` (how far the operator norm of the folded
+    kernel, as it is applied, lies above 1).
     """
 
     beta: float = 0.0
@@ -130,5 +145,5 @@ class DefenseSpec:
 
     def __post_init__(self) -> None:
         check_types(self)
-        require_choice("arm", self.arm, ("none", "raw", "folded"))
+        require_choice("arm", self.arm, ("none", "raw", "folded", "operator"))
         require(self.beta >= 0, f"beta must be 0 or more; got {self.beta}")

@@ -26,7 +26,7 @@ SEED = "seed"
 EPSILON = "attack.epsilon"
 """The axis of epsilons (pixel units): every cell of a sweep has one."""
 
-_OWN = ("kind", "model", "crafted_on", "controls", "details", "batch_size")
+_OWN = ("kind", "model", "crafted_on", "controls", "details", "batch_size", "fast")
 _PARTS: Mapping[str, type] = {"data": DataSpec, "quant": QuantSpec, "attack": AttackSpec}
 
 PATHS: tuple[str, ...] = (

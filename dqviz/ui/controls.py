@@ -93,6 +93,13 @@ def pick(label: str, options: Sequence[str], *, key: str, labelled: bool = False
     return chosen
 
 
+def choose(label: str, options: Sequence[str], *, key: str, first: int = 0) -> str:
+    """One option of a list; that at the place `first` unless the address bar says otherwise."""
+    links.check({key: choice(label.lower(), tuple(options))})
+    chosen: str = st.selectbox(label, options, index=first, key=key, bind="query-params")
+    return chosen
+
+
 def switch(label: str, *, key: str, help: str | None = None) -> bool:
     """Something that is on or off; off unless the address bar says otherwise."""
     links.check({key: choice(label.lower(), SWITCH)})

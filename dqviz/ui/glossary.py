@@ -52,10 +52,57 @@ GLOSSARY = (
         r"x' = x + \varepsilon \operatorname{sign} \nabla_x \mathcal{L}(f(x), y)",
     ),
     Term(
+        "MI-FGSM",
+        "BIM with momentum: every step also follows the directions of the steps before it, which "
+        "helps perturbations to carry over to other networks.",
+    ),
+    Term(
+        "APGD",
+        "PGD that chooses its step size itself: it halves it whenever the loss has stopped rising, "
+        "and goes on from the best point found. APGD-CE raises the cross-entropy, APGD-DLR the "
+        "difference of logits ratio.",
+    ),
+    Term(
+        "DLR",
+        "Difference of logits ratio: a loss that says how far the true class lies behind the best "
+        "other one, measured by the spread of the largest logits. Scaling all logits does not "
+        "change it, so a saturated softmax hides nothing.",
+        r"-\frac{z_y - \max_{i \ne y} z_i}{z_{\pi_1} - z_{\pi_3}}",
+    ),
+    Term(
+        "Square",
+        "An attack without gradients: it changes the image in random squares and keeps what raises "
+        "the loss. Where it does better than an attack by gradients, those gradients mislead.",
+    ),
+    Term(
+        "Ensemble (Standard)",
+        "Several attacks in turn, each on the images that still stand: APGD-CE, APGD-DLR aimed at "
+        "single classes, then Square. An image counts as robust only if all of them fail.",
+    ),
+    Term(
+        "Transfer",
+        "A perturbation crafted on one network and tried on another, or on the same one at other "
+        "bits. If it does better than the victim's own attack, the victim's gradients are masked.",
+    ),
+    Term(
+        "Gradient masking",
+        "When an attack fails because the gradient it follows is zero, noisy or misleading, and "
+        "not because the network is robust. Rounding and saturated logits both cause it.",
+    ),
+    Term(
         "Straight-through estimator",
         "Rounding has a gradient of zero almost everywhere. An attack on a quantized network "
-        "therefore pretends that rounding is the identity, everywhere or inside the range. An "
-        "attack without it would fail, and the network would only look robust.",
+        "therefore pretends that rounding is the identity: everywhere (identity), or inside the "
+        "range alone (clipped). An attack without it (none) would fail, and the network would only "
+        "look robust.",
+    ),
+    Term(
+        "Backward through the unquantized network",
+        "The attack runs the quantized network forward, and goes backward through the same network "
+        "at full precision (unquantized; also known as BPDA). Its gradient is free of rounding: "
+        "right where few bits leave the straight-through gradient too coarse, less so where "
+        "quantization has moved the network far from what it was.",
+        r"f_Q(x), \quad g = J_f(x)^\top \, \nabla \mathcal{L}(f_Q(x), y)",
     ),
     Term(
         "Control",
@@ -164,6 +211,31 @@ GLOSSARY = (
         "Clean and robust accuracy",
         "The share of images classified correctly, before and after the perturbation, with its "
         "95 % interval (Wilson).",
+    ),
+    Term(
+        "Smallest epsilon",
+        "The smallest epsilon at which an attack flips an image, found by halving again and again. "
+        "It is an upper bound: a stronger attack may need less. Half of the images are flipped at "
+        "the median.",
+        r"\varepsilon_i = \min \{ \varepsilon : \text{the attack within } \varepsilon "
+        r"\text{ flips image } i \}",
+    ),
+    Term(
+        "Attack success",
+        "Of the images that a network classifies correctly, the share that the attack flips. "
+        "Networks of different clean accuracy are compared on the images that all of them get "
+        "right.",
+    ),
+    Term(
+        "McNemar's test",
+        "Compares two networks on the same images. Only images on which one alone is right count; "
+        "p is the chance that they would be divided so unevenly if both were equally good.",
+        r"p = 2 \sum_{k=0}^{\min(n_a, n_b)} \binom{n_a + n_b}{k} 2^{-(n_a + n_b)}",
+    ),
+    Term(
+        "Rounded to 8 bits",
+        "A perturbed image saved to a file keeps whole grey levels only. From half a grey level up "
+        "the accuracy on such images stands beside that on unrounded ones.",
     ),
     Term(
         "Collapsed",

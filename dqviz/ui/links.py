@@ -46,6 +46,8 @@ PAGE_NAMES = frozenset(
         "share",
         "under",
         "at",
+        "one",
+        "other",
     )
 ) | {"embed", "embed_options"}
 """Names in the address bar that single pages read and check."""

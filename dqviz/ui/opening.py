@@ -10,7 +10,7 @@ import streamlit as st
 from dqviz.data import data_folder
 from dqviz.specs import AttackSpec, DataSpec, ExperimentSpec, QuantSpec
 from dqviz.ui import choices, links
-from dqviz.ui.settings import ATTACK_NAMES, CRAFTED, MAX_SEED, STEPS, epsilon_text
+from dqviz.ui.settings import ATTACK_NAMES, CRAFTED, MAX_SEED, ONE_STEP, STEPS, epsilon_text
 
 PAGES = {
     "Amplification": ("amplification", ()),
@@ -39,6 +39,7 @@ def query_of(spec: ExperimentSpec) -> tuple[Query, tuple[str, ...]]:
         "ranges": quant.ranges,
         "ste": quant.estimator,
         "crafted": CRAFTED[0],
+        "fast": str(spec.fast).lower(),
     }
     return tuple(query.items()), tuple(_lost(spec))
 
@@ -58,7 +59,7 @@ def _lost(spec: ExperimentSpec) -> list[str]:
     plain_data = DataSpec(
         name=data.name, n_samples=data.n_samples, seed=data.seed, fingerprint=data.fingerprint
     )
-    iterated = attack.name in ("bim", "pgd")
+    iterated = attack.name not in ONE_STEP
     reasons = {
         "the network is no shipped one": spec.model.id not in choices.networks(),
         "the data is not in the data folder": _data_name(data.name) not in choices.data_sets(),

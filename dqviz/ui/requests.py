@@ -93,13 +93,14 @@ def _amplification(
         data=data_spec(settings),
         quant=quant_spec(settings, weight_bits, act_bits),
         attack=attack_spec(settings, one=details),
-        crafted_on=_craft(settings),
+        crafted_on=crafted_on(settings),
         controls=controls,
         details=details,
     )
 
 
-def _craft(settings: Settings) -> Craft | None:
+def crafted_on(settings: Settings) -> Craft | None:
+    """What perturbations are crafted on; None for the very network that is measured."""
     if settings.crafted == CRAFTED[0]:
         return None
     return Craft(model=_first(settings), quant=QuantSpec())
@@ -118,10 +119,24 @@ def lipschitz(settings: Settings) -> list[ExperimentSpec]:
             data=data_spec(settings),
             quant=quant_spec(settings, settings.weight_bits, settings.act_bits),
             attack=attack_spec(settings),
-            crafted_on=_craft(settings),
+            crafted_on=crafted_on(settings),
             details=True,
         )
         for name in settings.networks
+    ]
+
+
+def masking(settings: Settings, network: str) -> list[ExperimentSpec]:
+    """The checks of the sidebar's attack on one network, at the sidebar's bits and epsilon."""
+    return [
+        ExperimentSpec(
+            kind="masking",
+            model=settings.model(network),
+            data=data_spec(settings),
+            quant=quant_spec(settings, settings.weight_bits, settings.act_bits),
+            attack=attack_spec(settings, one=True),
+            fast=settings.fast,
+        )
     ]
 
 
@@ -139,7 +154,7 @@ def playground(
             data=data_spec(settings, SAMPLES[-1]),
             quant=quant_spec(settings, weight_bits, act_bits),
             attack=attack_spec(settings),
-            crafted_on=_craft(settings),
+            crafted_on=crafted_on(settings),
             sample=sample,
             layers=layers,
             image=str(image) if image else None,

@@ -84,6 +84,7 @@ def settings() -> Settings:
         ranges=state["ranges"],
         estimator=state["ste"],
         crafted=state["crafted"],
+        fast=state["fast"],
         levels=levels(),
         uploads=tuple(uploads().items()),
     )

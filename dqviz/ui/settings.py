@@ -30,7 +30,45 @@ PLAY_HELP = "From epsilon to epsilon by itself. FGSM alone is computed at all of
 MAX_NETWORKS = 4
 MAX_SEED = 9999
 
-ATTACK_NAMES = {"fgsm": "FGSM", "rfgsm": "R+FGSM", "bim": "BIM", "pgd": "PGD"}
+ATTACK_NAMES = {
+    "fgsm": "FGSM",
+    "rfgsm": "R+FGSM",
+    "bim": "BIM",
+    "pgd": "PGD",
+    "mifgsm": "MI-FGSM",
+    "apgd_ce": "APGD-CE",
+    "apgd_dlr": "APGD-DLR",
+    "square": "Square",
+    "standard": "Standard",
+}
+ONE_STEP = ("fgsm", "rfgsm")
+"""The attacks that the number of steps does not concern."""
+
+ATTACK_WORDS = {
+    "fgsm": "One step along the sign of the gradient: quick and weak.",
+    "rfgsm": "A random step before FGSM's.",
+    "bim": "Many small steps of FGSM.",
+    "pgd": "BIM from a random start.",
+    "mifgsm": "BIM with momentum.",
+    "apgd_ce": "PGD that chooses its step sizes itself, on the cross-entropy.",
+    "apgd_dlr": "The same on a loss that the scale of the logits does not change.",
+    "square": "Random squares, without any gradient: 500 queries an image.",
+    "standard": "Three attacks, each on the images that still stand: APGD on the cross-entropy, "
+    "targeted APGD on the logit ratio, Square. The strongest here, and the slowest.",
+}
+"""What each attack does."""
+
+ESTIMATOR_WORDS = {
+    "identity": "Rounding is passed as if it did nothing: right where activations seldom leave the "
+    "quantizer's range.",
+    "clipped": "As identity within the range, and flat beyond it, as the quantizer is: right to "
+    "begin with.",
+    "unquantized": "Backward through the same network at full precision: right where few bits "
+    "leave the other gradients too coarse.",
+    "none": "True rounding: no gradient at all. Right only to see how an attack that forgets this "
+    "makes a network look robust.",
+}
+"""What each gradient through rounding does, and when it is right."""
 BUILT_IN_DATA = ("streetdigits", "cifar10", "svhn")
 
 
@@ -54,6 +92,7 @@ class Settings:
     ranges: str = "percentile"
     estimator: str = "clipped"
     crafted: str = CRAFTED[0]
+    fast: bool = True
     levels: tuple[float, ...] = EPSILONS
     uploads: tuple[tuple[str, ModelSpec], ...] = ()
 
@@ -147,6 +186,7 @@ def sidebar_parameters(
         "ranges": choice("ranges", RANGES),
         "ste": choice("gradient", ESTIMATORS),
         "crafted": choice("crafted on", CRAFTED),
+        "fast": choice("fast gradients", SWITCH),
     }
 
 

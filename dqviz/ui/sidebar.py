@@ -14,7 +14,9 @@ from dqviz.ui import choices, links, session, upload
 from dqviz.ui.settings import (
     ACT_BITS,
     ATTACK_NAMES,
+    ATTACK_WORDS,
     CRAFTED,
+    ESTIMATOR_WORDS,
     MAX_NETWORKS,
     MAX_SEED,
     STEPS,
@@ -41,9 +43,15 @@ _RANGES_HELP = (
     "What a quantizer covers. percentile: 99.9 % of the values seen; minmax: all of them; mse: "
     "where the mean square error is least."
 )
+_ATTACK_HELP = "  \n".join(f"**{ATTACK_NAMES[a]}**: {ATTACK_WORDS[a]}" for a in ATTACKS)
 _STE_HELP = (
-    "Rounding has no gradient. The attack pretends that it does nothing (identity), or does "
-    "nothing inside the range and is flat beyond (clipped)."
+    "Rounding has no gradient of its own, so the attack takes another. Robustness is real only "
+    "if it stands under each of identity, clipped and unquantized."
+)
+_FAST_HELP = (
+    "Where only an attack's success matters (Robustness, Can you trust it?), its gradients may be "
+    "computed in whole numbers or at low precision, if that gains on this machine. Success is "
+    "always judged on the network itself in float32, and every result says which was used."
 )
 
 
@@ -94,7 +102,13 @@ def _sliders(place: DeltaGenerator) -> None:
             ("Activation bits", ACT_BITS, 4, "abits"),
         ):
             st.select_slider(label, options, value=value, help=_BITS_HELP, **_bound(key))
-        st.selectbox("Attack", ATTACKS, format_func=ATTACK_NAMES.__getitem__, **_bound("attack"))
+        st.selectbox(
+            "Attack",
+            ATTACKS,
+            format_func=ATTACK_NAMES.__getitem__,
+            help=_ATTACK_HELP,
+            **_bound("attack"),
+        )
         st.select_slider(
             "Epsilon",
             session.levels(),
@@ -107,13 +121,15 @@ def _sliders(place: DeltaGenerator) -> None:
 
 def _details() -> None:
     st.number_input("Seed", 0, MAX_SEED, value=0, step=1, help=_SEED_HELP, **_bound("seed"))
-    st.select_slider("Steps of BIM and PGD", STEPS, value=10, **_bound("steps"))
+    st.select_slider("Steps of iterated attacks", STEPS, value=10, **_bound("steps"))
     st.selectbox("Perturbation made for", CRAFTED, help=_CRAFTED_HELP, **_bound("crafted"))
     st.selectbox("Activation range from", RANGES, help=_RANGES_HELP, **_bound("ranges"))
-    st.selectbox(
+    estimator = st.selectbox(
         "Gradient through rounding",
         ESTIMATORS,
         index=ESTIMATORS.index("clipped"),
         help=_STE_HELP,
         **_bound("ste"),
     )
+    st.caption(ESTIMATOR_WORDS[estimator])
+    st.toggle("Fast gradients", value=True, help=_FAST_HELP, **_bound("fast"))

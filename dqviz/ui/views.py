@@ -44,6 +44,17 @@ class View:
         """The rows of all results; not to be changed."""
         return _merged(self.keys, self.results)
 
+    @property
+    def samples(self) -> pd.DataFrame:
+        """The numbers by image of all results; not to be changed."""
+        return _all_samples(self.keys, self.results)
+
+    @property
+    def arithmetic(self) -> tuple[str, ...]:
+        """The arithmetic that the results were computed in, in words, where they say it."""
+        said = [result.provenance for result in self.results if result.provenance is not None]
+        return tuple(dict.fromkeys(made.precision for made in said))
+
     def at(self, epsilon: float) -> pd.DataFrame:
         """The rows of one epsilon (pixel units), the nearest that there is; not to be changed."""
         return nearest(_by_epsilon(self.keys, self.results), epsilon)
@@ -86,5 +97,11 @@ def _by_epsilon(keys: tuple[str, ...], _results: tuple[Result, ...]) -> dict[flo
 
 @st.cache_resource(max_entries=32, show_spinner=False)
 def _samples(keys: tuple[str, ...], _results: tuple[Result, ...]) -> dict[float, pd.DataFrame]:
+    found = _all_samples(keys, _results)
+    return by_epsilon(found) if len(found) else {}
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def _all_samples(keys: tuple[str, ...], _results: tuple[Result, ...]) -> pd.DataFrame:
     parts = [result.samples for result in _results if not result.samples.empty]
-    return by_epsilon(pd.concat(parts, ignore_index=True)) if parts else {}
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()

@@ -10,7 +10,7 @@ from torch import nn
 
 from dqviz.attacks import BIM, FGSM, PGD, Attack, AttackError, AttackStep
 from dqviz.models.normalize import Classifier
-from dqviz.quantize import quantize_model
+from dqviz.quantize import BackwardThrough, QuantizeError, quantize_model
 from dqviz.specs import QuantSpec
 from tests.attacks.sizes import ATTACKS, NORMS, losses, sizes
 
@@ -36,6 +36,38 @@ def test_attacks_see_through_straight_through_quantizers(
     quantized = quantize_model(net, spec, calibration=images)
     labels = quantized(images).argmax(1)
     adversarial = attack(quantized, eps=0.1)(images, labels)
+    rise = losses(quantized, adversarial, labels) - losses(quantized, images, labels)
+    assert rise.mean() > 0.5
+
+
+@pytest.mark.parametrize("attack", ATTACKS)
+def test_true_rounding_leaves_an_attack_where_it_starts(
+    attack: type[Attack], net: Classifier, images: torch.Tensor
+) -> None:
+    spec = QuantSpec(weight_bits=4, act_bits=4, estimator="none")
+    quantized = quantize_model(net, spec, calibration=images)
+    labels = quantized(images).argmax(1)
+    gradient, _, logits = attack(quantized).gradient(images, labels)
+    assert torch.equal(gradient, torch.zeros_like(images))
+    assert torch.equal(logits, quantized(images))
+    for norm, eps in NORMS.items():
+        adversarial = attack(quantized, eps=eps, norm=norm)(images, labels)
+        perturbation = adversarial - images
+        assert (sizes(perturbation, norm) <= eps * (1 + 1e-4)).all()
+        assert (sizes(perturbation, norm).max() > 0) == attack(quantized).moves_at_start
+
+
+@pytest.mark.parametrize("attack", ATTACKS)
+def test_attacks_go_backward_through_the_unquantized_network(
+    attack: type[Attack], net: Classifier, images: torch.Tensor
+) -> None:
+    spec = QuantSpec(weight_bits=4, act_bits=4, estimator="unquantized")
+    quantized = quantize_model(net, spec, calibration=images)
+    labels = quantized(images).argmax(1)
+    with pytest.raises(QuantizeError, match="through a whole network"):
+        attack(quantized, eps=0.1)(images, labels)
+    victim = BackwardThrough(quantized, backward=net)
+    adversarial = attack(victim, eps=0.1)(images, labels)
     rise = losses(quantized, adversarial, labels) - losses(quantized, images, labels)
     assert rise.mean() > 0.5
 

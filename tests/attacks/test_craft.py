@@ -6,19 +6,44 @@ import pytest
 import torch
 from torch import nn
 
-from dqviz.attacks import BIM, FGSM, PGD, RFGSM, AttackError, craft, make_attack, prepare_for_attack
+from dqviz.attacks import (
+    APGD,
+    BIM,
+    BREAKERS,
+    FGSM,
+    MIFGSM,
+    PGD,
+    RFGSM,
+    AttackError,
+    Square,
+    Standard,
+    craft,
+    craft_outcomes,
+    make_attack,
+    prepare_for_attack,
+)
 from dqviz.models.normalize import Classifier
 from dqviz.quantize import quantize_model, quantized_layers
 from dqviz.specs import ATTACKS, AttackSpec, QuantSpec
 
-CLASSES = {"fgsm": FGSM, "rfgsm": RFGSM, "bim": BIM, "pgd": PGD}
+CLASSES = {
+    "fgsm": FGSM,
+    "rfgsm": RFGSM,
+    "bim": BIM,
+    "pgd": PGD,
+    "mifgsm": MIFGSM,
+    "apgd_ce": APGD,
+    "apgd_dlr": APGD,
+    "square": Square,
+    "standard": Standard,
+}
 
 
 @pytest.mark.parametrize("name", ATTACKS)
 def test_every_attack_of_the_specifications_can_be_made(
     name: str, net: Classifier, images: torch.Tensor, labels: torch.Tensor
 ) -> None:
-    spec = AttackSpec(name=name, epsilons=(0.0, 0.05, 0.1), norm="l2", seed=4)
+    spec = AttackSpec(name=name, epsilons=(0.0, 0.05, 0.1), norm="l2", seed=4, steps=3, queries=20)
     attack = make_attack(net, spec, 0.1)
     assert type(attack) is CLASSES[name]
     assert (attack.norm, attack.seed, attack.epsilons) == ("l2", 4, (0.1,))
@@ -38,6 +63,78 @@ def test_settings_of_iterated_attacks_are_passed_on(net: Classifier) -> None:
     assert make_attack(net, AttackSpec(name="bim", steps=5), 0.1).step_size(0.1) == 0.05
     still = make_attack(net, AttackSpec(name="pgd", random_start=False), 0.1)
     assert (still.moves_at_start, still.restarts) == (False, 1)
+
+
+def test_settings_of_strong_attacks_are_passed_on(net: Classifier) -> None:
+    made = {
+        name: make_attack(net, AttackSpec(name=name, steps=7, restarts=3, queries=40), 0.1)
+        for name in ("apgd_ce", "apgd_dlr", "square", "standard")
+    }
+    assert [made[name].total for name in made] == [21, 21, 40, 21 + 9 * 21 + 40]
+    assert [made[name].loss.name for name in ("apgd_ce", "apgd_dlr")] == ["cross_entropy", "dlr"]
+    still = make_attack(net, AttackSpec(name="apgd_ce", restarts=3, random_start=False), 0.1)
+    assert still.restarts == 1
+    momentum = make_attack(net, AttackSpec(name="mifgsm", momentum=0.5, alpha=0.01), 0.1)
+    assert isinstance(momentum, MIFGSM)
+    assert (momentum.momentum, momentum.alpha) == (0.5, 0.01)
+
+
+@pytest.mark.parametrize("name", ["fgsm", "rfgsm", "bim", "pgd", "mifgsm"])
+def test_the_loss_is_a_choice(
+    name: str, net: Classifier, images: torch.Tensor, labels: torch.Tensor
+) -> None:
+    found = {}
+    for loss in ("cross_entropy", "dlr", "rescaled"):
+        spec = AttackSpec(name=name, epsilons=(0.05,), loss=loss, steps=3)
+        assert make_attack(net, spec).loss.name == loss
+        found[loss] = craft(net, images, labels, spec)[0.05]
+    assert not torch.equal(found["cross_entropy"], found["dlr"])
+
+
+def test_gradients_can_be_those_of_a_copy(
+    net: Classifier, images: torch.Tensor, labels: torch.Tensor
+) -> None:
+    for name in ATTACKS:
+        copy = prepare_for_attack(net)
+        attack = make_attack(net, AttackSpec(name=name), 0.1, gradients_of=copy)
+        assert attack.networks.model is net
+        assert (attack.networks.source is copy) == (name != "square")
+    assert not torch.equal(
+        craft(net, images, labels, AttackSpec(epsilons=(0.1,)), gradients_of=Backwards(net))[0.1],
+        craft(net, images, labels, AttackSpec(epsilons=(0.1,)))[0.1],
+    )
+
+
+class Backwards(nn.Module):
+    """Minus a network's logits: its gradients lead the other way."""
+
+    def __init__(self, net: nn.Module) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return -self.net(x)
+
+
+def test_an_ensemble_says_what_broke_each_image(
+    net: Classifier, images: torch.Tensor, labels: torch.Tensor
+) -> None:
+    labels = labels.clone()
+    labels[0] = (labels[0] + 1) % 5
+    spec = AttackSpec(name="standard", epsilons=(0.0, 0.02, 0.3), steps=3, queries=20)
+    for early_stop in (False, True):
+        found = craft_outcomes(net, images, labels, spec, early_stop=early_stop, batch_size=5)
+        assert found[0.0].broken_by is None
+        for epsilon in (0.02, 0.3):
+            outcome = found[epsilon]
+            assert outcome.broken_by is not None
+            names = [BREAKERS[code] for code in outcome.broken_by.tolist()]
+            wrong = net(outcome.adversarial).argmax(1) != labels
+            assert [name != "none" for name in names] == wrong.tolist()
+            assert names[0] == "clean"
+            assert "clean" not in names[1:]
+            assert ("none" in names) == (epsilon == 0.02)
+    assert craft_outcomes(net, images, labels, AttackSpec())[1 / 255].broken_by is None
 
 
 def test_a_targeted_attack_aims_at_the_class_after_the_true_one(
@@ -86,13 +183,13 @@ def test_a_prepared_network_computes_the_same(
 def test_bfloat16_is_close_in_full_precision_and_refused_for_codes(
     net: Classifier, images: torch.Tensor
 ) -> None:
-    rounded = prepare_for_attack(net, bfloat16=True)(images)
+    rounded = prepare_for_attack(net, precision="bfloat16")(images)
     assert rounded.dtype == torch.float32
     assert not torch.equal(rounded, net(images))
     torch.testing.assert_close(rounded, net(images), rtol=0.05, atol=0.1)
     quantized = quantize_model(net, QuantSpec(act_bits=8), calibration=images)
     with pytest.raises(AttackError, match="corrupts the codes"):
-        prepare_for_attack(quantized, bfloat16=True)
+        prepare_for_attack(quantized, precision="bfloat16")
 
 
 def test_a_prepared_quantized_network_keeps_its_layers(
@@ -110,6 +207,6 @@ def test_a_prepared_quantized_network_keeps_its_layers(
 
 def test_an_unknown_attack_is_refused(net: Classifier) -> None:
     spec = AttackSpec()
-    object.__setattr__(spec, "name", "square")
-    with pytest.raises(AttackError, match="fgsm, rfgsm, bim, pgd; got 'square'"):
+    object.__setattr__(spec, "name", "deepfool")
+    with pytest.raises(AttackError, match="apgd_dlr, square, standard; got 'deepfool'"):
         make_attack(net, spec, 0.1)

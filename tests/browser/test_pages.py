@@ -25,9 +25,14 @@ VIEWS = [
     ("lipschitz", "view=Network", ["bounds"]),
     ("lipschitz", "view=Singular+values", ["spectrum"]),
     ("lipschitz", "view=Measured+gain", ["gain"]),
+    ("robustness", "", ["robust"]),
+    ("robustness", "view=Compare", ["right", "success"]),
+    ("robustness", "view=Transfer", ["transfer"]),
+    ("trust", "", ["variants"]),
 ]
 
 
+BACKGROUND = "getComputedStyle(document.querySelector('.stApp')).backgroundColor"
 SLIDERS = ("eps", "abits", "wbits", "n", "steps")
 
 
@@ -47,16 +52,15 @@ def last(drawn, part):
 
 
 @pytest.mark.parametrize(("path", "query", "keys"), VIEWS)
-def test_every_view_is_drawn_in_light_and_dark(fake_server, open_tab, scheme, path, query, keys):
-    tab = open_tab(fake_server, scheme).open(path, query)
-    for key in keys:
-        assert tab.wait_for_chart(key)
-        described = tab.page.locator(f".st-key-figure_{key} [aria-label]").first
-        assert len(described.get_attribute("aria-label")) > 40
-    lightness = tab.page.evaluate(
-        "getComputedStyle(document.querySelector('.stApp')).backgroundColor"
-    )
-    assert (lightness == "rgb(255, 255, 255)") == (scheme == "light")
+def test_every_view_is_drawn_in_light_and_dark(tab, path, query, keys):
+    tab.open(path, query)
+    for scheme, page in (("light", "rgb(255, 255, 255)"), ("dark", "rgb(17, 22, 28)")):
+        tab.page.emulate_media(color_scheme=scheme)
+        tab.page.wait_for_function(f"{BACKGROUND} === '{page}'")
+        for key in keys:
+            assert tab.wait_for_chart(key)
+            described = tab.page.locator(f".st-key-figure_{key} [aria-label]").first
+            assert len(described.get_attribute("aria-label")) > 40
 
 
 def test_the_glossary_opens(tab):
@@ -115,6 +119,8 @@ def test_more_steps_change_an_iterated_attack(tab):
         ("amplification", "view=Quantizer", "quantizer"),
         ("amplification", "view=Flips", "flips"),
         ("lipschitz", "view=Measured+gain", "gain"),
+        ("robustness", "view=Bit-width", "robust_bits"),
+        ("trust", "", "variants"),
     ],
 )
 def test_epsilon_reaches_every_chart_that_depends_on_it(tab, path, query, chart):
@@ -154,9 +160,12 @@ def test_settings_stay_from_page_to_page(tab):
     tab.settle()
     first = tab.wait_for_chart("growth")
     assert any("W8 A3" in name for name in curves(first))
-    tab.page.locator("[data-testid=stTopNavLink]", has_text="Lipschitz").click()
-    tab.page.wait_for_url("**/lipschitz?*")
-    tab.wait_for_chart("constants")
+    tab.page.locator("[data-testid=stTopNavLink]", has_text="Robustness").click()
+    tab.page.wait_for_url("**/robustness?*")
+    tab.wait_for_chart("robust")
+    tab.page.locator(".st-key-made_by").get_by_role("link", name="Can you trust it?").click()
+    tab.page.wait_for_url("**/trust?*")
+    tab.wait_for_chart("variants")
     assert (tab.query()["abits"], tab.query()["eps"]) == (["3"], ["2/255"])
 
 

@@ -9,6 +9,14 @@ import plotly.io as pio
 import pytest
 
 from dqviz import charts
+from tests.charts.robust_tables import (
+    bits_table,
+    curve_table,
+    ensemble,
+    pair,
+    smallest,
+    transfer_table,
+)
 from tests.charts.study_tables import accuracy_study, layer_study
 from tests.charts.tables import (
     DQ,
@@ -18,6 +26,7 @@ from tests.charts.tables import (
     lipschitz_table,
     playground_table,
 )
+from tests.charts.test_estimators import estimator_table
 
 AMPLIFICATION = amplification_table(controls=True)
 SWEEP = amplification_table(epsilons=[EPSILON, 2 * EPSILON, 4 * EPSILON])
@@ -49,6 +58,14 @@ CHARTS = {
     "sqnr": lambda: charts.sqnr(AMPLIFICATION),
     "linear gain": lambda: charts.linear_gain(AMPLIFICATION),
     "accuracy": lambda: charts.accuracy_bars(AMPLIFICATION),
+    "estimators": lambda: charts.estimator_bars(estimator_table()),
+    "robustness": lambda: charts.robust_curves(curve_table()),
+    "robustness by bits": lambda: charts.robust_curves(bits_table(), against="act_bits"),
+    "who is right": lambda: charts.who_is_right(*pair(), one=(DQ, 8, 4), other=(VANILLA, 8, 4)),
+    "attack success": lambda: charts.attack_success(*pair()),
+    "breakers": lambda: charts.breakers(*ensemble()),
+    "transfer": lambda: charts.transfer_matrix(transfer_table()),
+    "smallest epsilon": lambda: charts.smallest_curves(*smallest()),
     "constants": lambda: charts.layer_constants(LIPSCHITZ),
     "batchnorm": lambda: charts.batchnorm_effect(LIPSCHITZ),
     "gain and bound": lambda: charts.gain_against_bound(LIPSCHITZ),

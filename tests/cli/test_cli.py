@@ -67,6 +67,19 @@ def test_the_rows_written_are_those_of_the_experiment(command, network, images, 
     assert set(written["version"].astype(str)) == {__version__}
 
 
+@pytest.mark.parametrize("options", [[], ["--fast"], ["--no-fast"]])
+def test_the_fast_path_can_be_switched_off(command, network, images, monkeypatch, options):
+    asked = []
+
+    def stop(spec, **more):
+        asked.append(spec.fast)
+        raise ValueError("enough")
+
+    monkeypatch.setattr("dqviz.experiments.run.run", stop)
+    assert command("accuracy", *network, *images, *options)[0] == 2
+    assert asked == [options != ["--no-fast"]]
+
+
 def test_the_three_formats_hold_the_same_rows(command, network, images, tmp_path):
     tables = {}
     for suffix in ("csv", "json", "parquet"):
@@ -76,7 +89,7 @@ def test_the_three_formats_hold_the_same_rows(command, network, images, tmp_path
         tables[suffix] = readers[suffix](file)
     rows = json.loads((tmp_path / "rows.json").read_text())
     assert isinstance(rows, list)
-    assert set(rows[0]) == set(COLUMNS)
+    assert set(rows[0]) == {*COLUMNS, "estimator"}
     for table in tables.values():
         assert list(table["value"]) == pytest.approx(list(tables["csv"]["value"]), nan_ok=True)
         assert list(table["metric"]) == list(tables["csv"]["metric"])
@@ -135,6 +148,69 @@ def test_accuracy_prints_intervals_in_percent(command, network, images):
     assert all(name.startswith(("clean_acc", "robust_acc")) for name, *_ in shares)
     assert all(0 <= float(number) <= 100 for _, *numbers in shares for number in numbers)
     assert re.search(r"[\d,]{5,} bytes of weights, .* [\d,]{9,} bit operations an image", out)
+
+
+def test_the_ensemble_says_what_broke_how_many(command, network, images):
+    options = ["--attack", "standard", "--steps", "2", "--queries", "5", "--eps", "1/255,16/255"]
+    status, out, err = command("accuracy", *network, *images, *options)
+    assert (status, err) == (0, "")
+    heading = next(line for line in out.splitlines() if line.startswith("broken by, in percent"))
+    for name in ("nothing", "wrong before", "APGD-CE", "APGD-DLR", "Square"):
+        assert name in heading
+    shares = [line.split()[1:] for line in out.splitlines() if line.startswith(("1/255", "16/255"))]
+    assert len(shares) == 2
+    assert all(sum(map(float, line)) == pytest.approx(100, abs=0.1) for line in shares)
+
+
+def test_saved_images_are_loaded_again_and_judged(command, network, images, tmp_path):
+    folder = tmp_path / "new" / "images"
+    options = ["--eps", "0.25/255,4/255", "--save-images", folder]
+    status, out, err = command("accuracy", *network, *images, *options)
+    assert (status, err) == (0, "")
+    assert f"saved 16 images in {folder}" in out
+    assert "loaded them again: all as they were written" in out
+    files = sorted(folder.rglob("*.png"))
+    assert len(files) == 16
+    assert {file.parent.name for file in files} == {"eps-0.25", "eps-4"}
+    from PIL import Image
+
+    with Image.open(files[0]) as image:
+        assert image.size == (32, 32)
+    rounded = next(line for line in out.splitlines() if "robust_accuracy_uint8" in line).split()
+    check = next(line for line in out.splitlines() if "eps-4" in line).split()
+    assert float(check[-1]) == float(check[-2]) == pytest.approx(float(rounded[3]), abs=0.1)
+
+
+def test_smallest_epsilons_are_shown_in_grey_levels(command, network, images, tmp_path):
+    options = ["--attack", "bim", "--steps", "5", "--eps", "16/255"]
+    status, out, err = command("smallest-epsilon", *network, *images, *options)
+    assert (status, err) == (0, "")
+    assert "smallest epsilon that bim finds, in 1/255" in out
+    assert "not flipped within 16/255:" in out
+    file = tmp_path / "rows.json"
+    assert command("smallest-epsilon", *network, *images, *options, "--out", file)[0] == 0
+    rows = json.loads(file.read_text())
+    assert {row["metric"] for row in rows} == {
+        "clean_accuracy",
+        "never_flipped",
+        "smallest_epsilon",
+    }
+
+
+def test_options_of_strong_attacks_reach_the_specification(network, images):
+    from dqviz.cli.main import build_parser
+    from dqviz.cli.options import experiment_spec
+
+    given = ["--attack", "mifgsm", "--loss", "dlr", "--momentum", "0.5", "--queries", "40"]
+    for command, kind, epsilon in (
+        ("accuracy", "accuracy", 1 / 255),
+        ("smallest-epsilon", "smallest_epsilon", 8 / 255),
+    ):
+        options = build_parser().parse_args([command, *network, *images, *given])
+        attack = experiment_spec(kind, options).attack
+        assert (attack.name, attack.loss) == ("mifgsm", "dlr")
+        assert (attack.momentum, attack.queries) == (0.5, 40)
+        assert attack.epsilons == (epsilon,)
 
 
 def test_details_of_lipschitz_constants_need_images(command, network, images):

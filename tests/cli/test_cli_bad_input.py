@@ -67,6 +67,14 @@ BAD = {
     "--restarts": [("0", "1 or more")],
     "--random-start": [("=no", "no")],
     "--targeted": [("=3", "3")],
+    "--loss": [("hinge", "hinge")],
+    "--momentum": [("2", "at most 1"), ("-0.5", "at least 0"), ("x", "'x'")],
+    "--queries": [("0", "1 or more"), ("x", "'x'")],
+    "--save-images": [
+        ("{text}", "--save-images: "),
+        ("{text}/images", "text.pt is a file"),
+        ("=", "no folder can be called ''"),
+    ],
     "--crafted-on": [("nothing", "three parts"), ("no/such/network", "no/such/network")],
     "--out": [
         ("rows.xlsx", ".json, .csv, .parquet"),
@@ -79,10 +87,11 @@ BAD = {
         ("a\0b.csv", r"no file can be called 'a\x00b.csv'"),
     ],
     "--controls": [("=all", "all")],
+    "--fast": [("=no", "no")],
     "--details": [("=some", "some")],
     "--all": [("=1", "1")],
 }
-KINDS = ("amplify", "lipschitz", "accuracy")
+KINDS = ("amplify", "lipschitz", "accuracy", "smallest-epsilon", "trust")
 LISTINGS = ("models", "data", "doctor")
 
 

@@ -9,13 +9,16 @@ from dqviz.cards import read_card
 from dqviz.data import ImageData
 from dqviz.defense import Recipe, TrainError, ship, train, train_network
 from dqviz.defense.augment import random_crop, random_flip
+from dqviz.defense.keep import keep
 from dqviz.defense.norms import NormWatch
 from dqviz.defense.penalty import orthogonality_penalty, penalized_layers
 from dqviz.defense.precision import choose_precision
-from dqviz.defense.training import learning_rate
+from dqviz.defense.training import Trained, learning_rate
 from dqviz.measure import conv_operator_norm, layer_norms
 from dqviz.models import build, resolve_model
+from dqviz.models.normalize import Classifier
 from dqviz.models.resnet import plain20
+from dqviz.quantize.histogram import collect_histograms, to_json
 from dqviz.specs import DataSpec, DefenseSpec, ModelSpec
 
 
@@ -219,6 +222,7 @@ def test_a_network_and_its_card_are_written_and_read_back(tmp_path, monkeypatch)
     path = train(recipe(defense=DefenseSpec(arm="folded", beta=1e-3)), tmp_path)
     card = read_card(path.with_suffix(".json"))
     assert card.id == "made/plain20/vanilla"
+    assert "adversary" not in card.recipe
     assert card.penalty == {"arm": "folded", "beta": 1e-3}
     assert card.statement.startswith("penalty only, trained at full precision")
     assert card.accuracy["low"] <= card.accuracy["value"] <= card.accuracy["high"]
@@ -230,6 +234,35 @@ def test_a_network_and_its_card_are_written_and_read_back(tmp_path, monkeypatch)
     logits = loaded(images().images)
     predicted = float((logits.argmax(1) == images().labels).float().mean())
     assert predicted == pytest.approx(card.accuracy["value"])
+
+
+def test_half_precision_halves_the_file_and_its_card_is_that_of_the_file(tmp_path, monkeypatch):
+    monkeypatch.setattr(ship, "load_data", lambda _, progress: images())
+    whole = train(recipe(epochs=1), tmp_path / "whole")
+    half = train(recipe(epochs=1, stored="float16"), tmp_path / "half")
+    assert half.stat().st_size < 0.55 * whole.stat().st_size
+    card = read_card(half.with_suffix(".json"))
+    assert card.extra["stored"] == card.recipe["stored"] == "float16"
+    assert "stored" not in read_card(whole.with_suffix(".json")).extra
+    rounded, full = (
+        resolve_model(ModelSpec(id="mine", checkpoint=str(path))) for path in (half, whole)
+    )
+    weight = full.net.conv1.weight
+    assert torch.equal(rounded.net.conv1.weight, weight.half().float())
+    histograms = to_json(collect_histograms(rounded, images().images[_drawn()]))
+    assert card.calibration["net.linear"] == histograms["net.linear"]
+
+
+def _drawn():
+    return torch.randperm(96, generator=torch.Generator().manual_seed(0))
+
+
+def test_a_weight_too_large_for_half_precision_is_named():
+    network = plain20(2)
+    network.bn1.running_var.fill_(1e6)
+    half = recipe(stored="float16")
+    with pytest.raises(TrainError, match=r"bn1\.running_var does not fit into float16; set stored"):
+        keep(Trained(Classifier(network, mean=(0.5,) * 3, std=(1.0,) * 3), "float32"), half)
 
 
 def test_crops_are_windows_of_the_padded_image():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -9,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from dqviz.quantize import QuantizeError, fake_quantize
+from dqviz.quantize import AffineQuantizer, QuantizeError, fake_quantize
 
 VALUES = st.floats(-1e6, 1e6, width=32)
 SCALES = st.floats(2.0**-20, 2.0**10, width=32)
@@ -89,6 +91,61 @@ def test_identity_gradient_passes_everywhere() -> None:
         assert y.tolist() == [0.0, 0.0, 1.0, 1.5]
 
 
+@given(data=st.data(), scale=SCALES, codes=RANGES)
+def test_the_edges_of_the_range_part_the_same_numbers_as_the_codes(
+    data: st.DataObject, scale: float, codes: tuple[int, int]
+) -> None:
+    zero_point = data.draw(st.integers(*codes))
+    quantizer = AffineQuantizer(
+        scale=scale, zero_point=zero_point, quant_min=codes[0], quant_max=codes[1]
+    )
+    assert quantizer.edges is not None
+    around = torch.tensor(quantizer.edges)
+    steps = [around]
+    for away in (torch.tensor(-math.inf), torch.tensor(math.inf)):
+        neighbours = around
+        for _ in range(4):
+            neighbours = torch.nextafter(neighbours, away)
+            steps.append(neighbours)
+    drawn = data.draw(tensors((40,), scale))
+    x = torch.cat([*steps, drawn, torch.tensor([math.inf, -math.inf])]).requires_grad_()
+    (gradient,) = torch.autograd.grad(quantizer(x).sum(), x)
+    unclamped = torch.round(x.detach() * torch.tensor(scale).reciprocal()) + zero_point
+    inside = (unclamped >= codes[0]) & (unclamped <= codes[1])
+    assert torch.equal(gradient, inside.float())
+    assert 0 < int(inside.sum()) < len(x)
+
+
+def test_edges_serve_bfloat16_and_move_with_a_loaded_scale() -> None:
+    every = torch.arange(2**16, dtype=torch.int32).to(torch.int16).view(torch.bfloat16)
+    x = every[every.isfinite()].requires_grad_()
+    quantizer = AffineQuantizer(scale=0.013, zero_point=100, quant_min=0, quant_max=255)
+    other = AffineQuantizer(scale=0.4, zero_point=3, quant_min=0, quant_max=255)
+    other.load_state_dict(quantizer.state_dict())
+    for each in (quantizer, other):
+        (gradient,) = torch.autograd.grad(each(x).sum(), x)
+        codes = torch.round(x.detach().float() * torch.tensor(0.013).reciprocal()) + 100
+        assert torch.equal(gradient.float(), ((codes >= 0) & (codes <= 255)).float())
+
+
+def test_true_rounding_has_no_gradient_at_all() -> None:
+    x = torch.linspace(-1, 3, 50, requires_grad=True)
+    options = {"scale": 0.5, "zero_point": 0, "quant_min": 0, "quant_max": 3}
+    none = fake_quantize(x, estimator="none", **options)
+    assert torch.equal(none, fake_quantize(x, **options))
+    upstream = torch.linspace(1, 2, 50)
+    assert torch.equal(torch.autograd.grad(none, x, upstream)[0], torch.zeros(50))
+
+
+def test_a_quantizer_alone_has_no_unquantized_gradient() -> None:
+    x = torch.linspace(-1, 3, 50, requires_grad=True)
+    options = {"scale": 0.5, "zero_point": 0, "quant_min": 0, "quant_max": 3}
+    y = fake_quantize(x, estimator="unquantized", **options)
+    assert torch.equal(y, fake_quantize(x, **options))
+    with pytest.raises(QuantizeError, match="'unquantized' goes backward through a whole network"):
+        torch.autograd.grad(y.sum(), x)
+
+
 def test_a_second_derivative_is_that_of_what_follows() -> None:
     x = torch.tensor([0.6], requires_grad=True)
     y = fake_quantize(x, scale=0.5, zero_point=0, quant_min=0, quant_max=3)
@@ -144,7 +201,7 @@ def test_codes_survive_autocast(generator: torch.Generator) -> None:
         ({"axis": 2}, "axis 2 is not a dimension"),
         ({"axis": 0}, r"shape \(2,\); got"),
         ({"scale": torch.tensor([1.0, 2.0])}, "without an axis; got 2"),
-        ({"estimator": "straight"}, "identity, clipped; got 'straight'"),
+        ({"estimator": "straight"}, "identity, clipped, unquantized, none; got 'straight'"),
     ],
 )
 def test_what_does_not_fit_is_refused(options: dict[str, object], message: str) -> None:

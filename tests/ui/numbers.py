@@ -14,8 +14,16 @@ import numpy as np
 from PIL import Image
 
 from dqviz import __version__
+from dqviz.experiments.provenance import Provenance
 from dqviz.experiments.result import Result, array_name, make_samples, make_table
-from dqviz.specs import CONTROLS, ExperimentSpec, to_json
+from dqviz.specs import CONTROLS, FAST_KINDS, ExperimentSpec, to_json
+from tests.ui.robust_numbers import (
+    accuracy_rows,
+    accuracy_samples,
+    masking_rows,
+    smallest_rows,
+    smallest_samples,
+)
 
 BLOCKS = [f"layer{stage}.{block}" for stage in (1, 2, 3) for block in (0, 1)]
 LAYERS = ["conv1", *[f"{b}.{c}" for b in BLOCKS for c in ("conv1", "conv2")], "linear"]
@@ -24,6 +32,7 @@ PLAIN_LAYERS = [f"features.{place}" for place in range(len(LAYERS) - 1)] + ["lin
 
 COLLAPSED_BELOW = 3
 SIZES = {"fgsm": 1.0, "rfgsm": 0.95, "bim": 1.1, "pgd": 1.2}
+SIZES |= {"mifgsm": 1.15, "apgd_ce": 1.25, "apgd_dlr": 1.25, "square": 0.8, "standard": 1.25}
 CONTROL_SIZES = {"random_signs": 0.45, "gaussian": 0.4, "other_image": 0.7}
 
 
@@ -39,17 +48,35 @@ def result_of(spec: ExperimentSpec) -> Result:
         "lipschitz": lipschitz_rows,
         "playground": playground_rows,
         "accuracy": accuracy_rows,
+        "smallest_epsilon": smallest_rows,
+        "masking": masking_rows,
     }
     rows = [{**common(spec), **row} for row in makers[spec.kind](spec)]
     arrays = playground_arrays(spec) if spec.kind == "playground" else {}
-    extra = PLAYGROUND_COLUMNS if spec.kind == "playground" else ()
+    columns = {"playground": PLAYGROUND_COLUMNS, "accuracy": ("estimator",)}
+    extra = {**columns, "masking": ("variant", "other")}.get(spec.kind, ())
     return Result(
         table=make_table(rows, extra),
         arrays=arrays,
         notes=("Ranges from the card's histograms.",),
         spec_key=key_of(spec),
         version=__version__,
-        samples=make_samples(by_image(spec) if spec.kind == "amplification" else ()),
+        samples=make_samples(by_image(spec)),
+        provenance=made_by(spec),
+    )
+
+
+def made_by(spec: ExperimentSpec) -> Provenance:
+    """The arithmetic that it was made in, of a made-up machine."""
+    fast = spec.fast and spec.kind in FAST_KINDS
+    return Provenance(
+        version=__version__,
+        code="0" * 16,
+        libraries="{}",
+        precision="bfloat16 gradients" if fast else "float32",
+        threads=1,
+        machine="made up",
+        seconds=0.0,
     )
 
 
@@ -59,8 +86,18 @@ def layers_of(spec: ExperimentSpec) -> list[str]:
 
 
 def by_image(spec: ExperimentSpec) -> Iterator[dict[str, Any]]:
-    """The made-up distances of twenty images at the last layer, and who is right on which."""
+    """The numbers by image, of the kinds that have them."""
     network = {name: common(spec)[name] for name in ("model", "weights", "weight_bits", "act_bits")}
+    if spec.kind == "amplification":
+        yield from distances_by_image(spec, network)
+    elif spec.kind == "accuracy":
+        yield from accuracy_samples(spec, network)
+    elif spec.kind == "smallest_epsilon":
+        yield from smallest_samples(spec, network)
+
+
+def distances_by_image(spec: ExperimentSpec, network: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """The made-up distances of twenty images at the last layer, and who is right on which."""
     right = {"clean_accuracy": 19, "robust_accuracy": 15 if spec.model.id.endswith("dq") else 5}
     for attack in (spec.attack.name, *(CONTROLS if spec.controls else ())):
         for epsilon in spec.attack.epsilons:
@@ -87,7 +124,7 @@ def common(spec: ExperimentSpec) -> dict[str, Any]:
         "data": spec.data.name,
         "n_samples": spec.data.n_samples,
         "seed": spec.data.seed,
-        "crafted_on": "itself" if spec.crafted_on is None else spec.crafted_on.model.id,
+        "crafted_on": "itself" if spec.crafted_on is None else spec.crafted_on.label,
         "calibration": "card",
         "version": __version__,
     }
@@ -172,13 +209,6 @@ def network_rows(spec: ExperimentSpec, epsilon: float) -> Iterator[dict[str, Any
     for metric, value in numbers.items():
         for statistic, number in (("value", value), ("low", value - 0.05), ("high", value + 0.05)):
             yield row_of("network", -1, metric, statistic, min(max(number, 0.0), 1.0))
-
-
-def accuracy_rows(spec: ExperimentSpec) -> Iterator[dict[str, Any]]:
-    """Clean and robust accuracy."""
-    for epsilon in spec.attack.epsilons:
-        for row in network_rows(spec, epsilon):
-            yield {"attack": spec.attack.name, "epsilon": epsilon, **row}
 
 
 def lipschitz_rows(spec: ExperimentSpec) -> Iterator[dict[str, Any]]:

@@ -22,6 +22,7 @@ def test_a_link_sets_every_choice(open_page, engine):
         ranges="mse",
         ste="identity",
         crafted="first network",
+        fast="false",
     )
     (spec, full) = engine.asked
     assert (spec.model.id, spec.data.name, spec.data.n_samples, spec.data.seed) == (

@@ -1,0 +1,129 @@
+"""Sentences on what broke images, what carries over between bits, and the smallest epsilons."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import pandas as pd
+
+from dqviz.charts.breakers import breaker_counts, breaker_curves
+from dqviz.charts.chart import ChartError
+from dqviz.charts.claim import Claim, Kind, family, named, read, refusal_for, rows_of
+from dqviz.charts.paired import SIGNIFICANT
+from dqviz.charts.robust_rows import ROBUST, robust_rows
+from dqviz.charts.smallest import METRIC, Flips, median_text, read_flips
+from dqviz.charts.tidy import Curve, as_shown, grey_out
+from dqviz.charts.transfer import Victim, victims
+from dqviz.proportions import mcnemar
+
+DEFENDED, PLAIN = "dq", "vanilla"
+
+
+def broken_by_which(table: pd.DataFrame, *, samples: pd.DataFrame) -> list[Claim]:
+    """How many images only a later attack of the ensemble broke, a sentence a sound network."""
+    try:
+        counts = breaker_counts(table, samples)
+    except ChartError:
+        return []
+    curves = breaker_curves(table)
+    rows, _ = read(table, ROBUST, epsilon=None)
+    return [
+        _broken(curves[name], told, rows)
+        for name, told in counts.items()
+        if not curves[name].collapsed
+    ]
+
+
+def _broken(curve: Curve, told: Mapping[str, int], rows: pd.DataFrame) -> Claim:
+    later = told["apgd_dlr"] + told["square"]
+    broken = told["apgd_ce"] + later
+    text = (
+        f"{named(curve)}: {broken} of {sum(told.values()) - told['clean']} images right unattacked "
+        f"are broken, {told['apgd_ce']} by APGD on the cross-entropy"
+    )
+    more = (
+        f"; {told['apgd_dlr']} more fell to APGD-DLR and {told['square']} to Square, which the "
+        "first attack alone would have called robust."
+        if later
+        else "; the attacks after it broke no more."
+    )
+    return Claim(text + more, "info", rows_of(rows, [curve]))
+
+
+def transferred_better(table: pd.DataFrame) -> list[Claim]:
+    """Whether a bit-width is attacked better by another's perturbations than by its own."""
+    try:
+        found = [victim for victim in victims(table) if not victim.collapsed]
+    except ChartError:
+        return []
+    worse = [(victim, name) for victim in found if (name := _better_source(victim))]
+    rows = as_shown(robust_rows(table))
+    if not worse:
+        sound = ", ".join(victim.name for victim in found)
+        text = (
+            f"No perturbation carried over to {sound} leaves clearly fewer images right than the "
+            "network's own (intervals of 95 % overlap, or it leaves more)."
+        )
+        return [Claim(text, "info", rows)] if found else []
+    return [Claim(_worse_text(victim, name), "info", rows) for victim, name in worse]
+
+
+def _better_source(victim: Victim) -> str:
+    """The bit-width whose perturbations leave the fewest right, clearly fewer than the own do."""
+    _, low, _ = victim.own
+    clearly = {name: told[0] for name, told in victim.robust.items() if told[2] < low}
+    return min(clearly, key=clearly.__getitem__, default="")
+
+
+def _worse_text(victim: Victim, name: str) -> str:
+    value, low, high = victim.robust[name]
+    own, own_low, own_high = victim.own
+    return (
+        f"Perturbations crafted on {name} leave {value:.1f} % right at {victim.name} "
+        f"({low:.1f} to {high:.1f}), its own {own:.1f} % ({own_low:.1f} to {own_high:.1f}; "
+        "intervals of 95 %): its own gradients mislead the attack, so quote the lower number."
+    )
+
+
+def smallest_compared(table: pd.DataFrame, *, samples: pd.DataFrame) -> list[Claim]:
+    """DQ beside vanilla by the epsilon that flips each image, one sentence a bit-width.
+
+    Only images that both classify correctly unattacked are compared, by an exact sign test.
+    """
+    try:
+        found = list(read_flips(table, samples).values())
+    except ChartError:
+        return []
+    rows = grey_out(table[(table["metric"] == METRIC) & (table["layer"] == "network")])
+    pairs = [
+        (one, other)
+        for one in found
+        for other in found
+        if family(one.curve) == (family(other.curve)[0], DEFENDED)
+        and family(other.curve)[1] == PLAIN
+        and one.curve.key[1:] == other.curve.key[1:]
+    ]
+    return [_smallest(one, other, rows) for one, other in pairs]
+
+
+def _smallest(one: Flips, other: Flips, rows: pd.DataFrame) -> Claim:
+    curves: Sequence[Curve] = [one.curve, other.curve]
+    refusal = refusal_for(curves, rows)
+    if refusal:
+        return refusal
+    both = pd.concat([one.by_image, other.by_image], axis=1, join="inner")
+    both = both[(both > 0).all(axis=1)]
+    first, second = both.iloc[:, 0], both.iloc[:, 1]
+    larger, smaller = int((first > second).sum()), int((first < second).sum())
+    p = mcnemar(larger, smaller)
+    kind: Kind = "undecided"
+    if p < SIGNIFICANT:
+        kind = "supports" if larger > smaller else "contradicts"
+    medians = f"medians {median_text(one)} and {median_text(other)}"
+    text = (
+        f"Of {len(both)} images that both classify correctly, {named(one.curve)} withstands a "
+        f"larger epsilon than {named(other.curve)} on {larger} and a smaller one on {smaller} "
+        f"(exact sign test, p {'= ' + format(p, '.2f') if p >= 0.01 else '< 0.01'}; {medians} over "
+        "all images)."
+    )
+    return Claim(text, kind, rows_of(rows, curves))

@@ -1,0 +1,157 @@
+"""Robust accuracy under each gradient through rounding, side by side."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+import plotly.graph_objects as go
+
+from dqviz.charts.axes import legend_above, note_annotation
+from dqviz.charts.chart import Chart, ChartError
+from dqviz.charts.formulas import FORMULAS
+from dqviz.charts.style import bar_marker, layout
+from dqviz.charts.tidy import (
+    ATTACK_NAMES,
+    Curve,
+    as_shown,
+    collapse_note,
+    curve_names,
+    epsilon_text,
+    read_curves,
+    select,
+)
+from dqviz.charts.traces import colour_of, styles_of
+from dqviz.specs import CONTROLS, ESTIMATORS
+
+CLEAN = "clean"
+
+
+def estimator_bars(
+    table: pd.DataFrame, *, epsilon: float | None = None, height: int = 430
+) -> Chart:
+    """Robust accuracy of each network by the gradient that the attack took through rounding.
+
+    Clean accuracy stands beside it; whiskers are 95 % Wilson intervals.
+
+    Args:
+        table: tidy rows of one attack, with a column `estimator` of the names in `ESTIMATORS`;
+            controls are left out.
+        epsilon: in pixel units; needed where the table holds several.
+        height: in pixels.
+
+    Raises:
+        ChartError: if the column is missing, a name in it is unknown, there are several attacks, or
+            a network has several numbers for one estimator.
+    """
+    rows = _rows(table, epsilon)
+    robust = rows[rows["metric"] == "robust_accuracy"]
+    groups = {name: read_curves(part) for name, part in _by_estimator(robust).items()}
+    clean = read_curves(rows[rows["metric"] == "clean_accuracy"].drop_duplicates(_PLACE))
+    curves = max(groups.values(), key=len)
+    names = dict(zip((c.key for c in curves), curve_names(curves), strict=True))
+    bars = {CLEAN: clean, **groups}
+    note = collapse_note(any(c.collapsed for c in curves))
+    row = robust.iloc[0]
+    attack = f"{ATTACK_NAMES.get(row['attack'], row['attack'])} {epsilon_text(row['epsilon'])}"
+    figure = {
+        "data": [_trace(key, name, bars, styles_of(curves)) for key, name in names.items()],
+        "layout": layout(
+            height=height,
+            key="estimators",
+            hovermode="closest",
+            barmode="group",
+            bargap=0.25,
+            bargroupgap=0.08,
+            xaxis={
+                "title": {"text": f"Gradient through rounding (attack: {attack})"},
+                "type": "category",
+            },
+            yaxis={"title": {"text": "Accuracy (%)"}, "range": [0, 102], "automargin": True},
+            legend=legend_above(note, height),
+            annotations=note_annotation(note),
+        ),
+    }
+    words = [_words(key, name, bars) for key, name in names.items()]
+    return Chart(
+        figure=go.Figure(figure),
+        title="Robust accuracy by gradient through rounding",
+        how_to_read="A network is as robust as the lowest of its bars under attack; one that "
+        "stands only under none has hidden its gradients and not withstood the attack.",
+        formula=FORMULAS["accuracy"],
+        alt=f"Bar chart of accuracies under {attack}. {' '.join(words)}",
+        table=as_shown(rows).assign(estimator=rows["estimator"].to_numpy()),
+        note=note,
+    )
+
+
+_PLACE = ["model", "weights", "weight_bits", "act_bits", "statistic"]
+
+
+def _rows(table: pd.DataFrame, epsilon: float | None) -> pd.DataFrame:
+    if "estimator" not in table.columns:
+        raise ChartError(f"the table lacks the column estimator; its columns are {list(table)}")
+    unknown = sorted(set(table["estimator"]) - set(ESTIMATORS), key=str)
+    if unknown:
+        raise ChartError(f"estimators are {', '.join(ESTIMATORS)}; found {unknown}")
+    attacked = table[~table["attack"].isin(CONTROLS) & (table["layer"] == "network")]
+    rows = select(attacked, ["clean_accuracy", "robust_accuracy"], epsilon=epsilon)
+    robust = rows[rows["metric"] == "robust_accuracy"]
+    attacks = sorted(robust["attack"].unique())
+    if len(attacks) != 1:
+        raise ChartError(f"one attack is compared at a time; found {attacks}")
+    twice = robust[robust.duplicated([*_PLACE, "estimator"])]
+    if len(twice):
+        raise ChartError(
+            f"one number is needed for each network and estimator; found {len(twice)} more"
+        )
+    return rows
+
+
+def _by_estimator(rows: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """The rows of each estimator that is there, in the order of `ESTIMATORS`."""
+    parts = {name: rows[rows["estimator"] == name] for name in ESTIMATORS}
+    return {name: part for name, part in parts.items() if len(part)}
+
+
+def _trace(
+    key: tuple[str, int, int], name: str, bars: dict[str, list[Curve]], styles: dict[str, Any]
+) -> dict[str, Any]:
+    """One network's bars, those that it has."""
+    own = {group: c for group, curves in bars.items() for c in curves if c.key == key}
+    value, low, high = (_percent(own, s) for s in ("value", "low", "high"))
+    curve = next(iter(own.values()))
+    colour = colour_of(curve, styles)
+    return {
+        "type": "bar",
+        "name": name,
+        "x": list(own),
+        "y": value,
+        "offsetgroup": name,
+        "error_y": {
+            "type": "data",
+            "symmetric": False,
+            "array": [h - v for h, v in zip(high, value, strict=True)],
+            "arrayminus": [v - w for v, w in zip(value, low, strict=True)],
+            "color": colour,
+            "thickness": 2,
+            "width": 6,
+        },
+        "marker": bar_marker(colour, styles[curve.network].hatch, key[1], key[2]),
+        "customdata": list(zip(low, high, strict=True)),
+        "hovertemplate": f"{name}, %{{x}}: %{{y:.1f}} % "
+        "(%{customdata[0]:.1f} to %{customdata[1]:.1f})<extra></extra>",
+    }
+
+
+def _percent(curves: dict[str, Curve], statistic: str) -> list[float]:
+    return [100 * c.values(statistic)[0] for c in curves.values()]
+
+
+def _words(key: tuple[str, int, int], name: str, bars: dict[str, list[Curve]]) -> str:
+    own = {group: c for group, curves in bars.items() for c in curves if c.key == key}
+    parts = []
+    for group, curve in own.items():
+        value, low, high = (100 * curve.values(s)[0] for s in ("value", "low", "high"))
+        parts.append(f"{group} {value:.1f} % ({low:.1f} to {high:.1f})")
+    return f"{name}: {', '.join(parts)}."

@@ -1,0 +1,110 @@
+"""The recipes of the networks that are trained quantized, and the order in which they are trained.
+
+    python recipes/zoo_recipes.py     # writes them, and zoo.txt
+
+The settings are in ZOO.md beside this file. A test compares the files with what is written here.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import tomllib
+from pathlib import Path
+
+HERE = Path(__file__).parent
+DATASETS = ("streetdigits", "cifar10")
+ARCHS = ("resnet20", "plain20")
+STARTS = ("vanilla", "dq")
+ADVERSARIAL = tuple(f"streetdigits-resnet20-rfgsm{seed}" for seed in ("", "-s1", "-s2"))
+"""Recipes written by hand, which are trained first."""
+BASIS = ("data", "test", "mean", "std", "crop", "flip", "clip", "weight_decay", "defense")
+"""What a recipe takes over from that of its start."""
+RATE = {"resnet20": 0.02, "plain20": 0.01}
+"""A tenth of the rate that the start was trained at."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Member:
+    """One network: fine-tuned from `start`, with its quantizers in place."""
+
+    dataset: str
+    arch: str
+    start: str
+    act_bits: int
+    weight_bits: int = 8
+    kind: str = "affine"
+    attacked: bool = False
+    seed: int = 0
+
+    @property
+    def stem(self) -> str:
+        """The name of its files."""
+        attack = "-rfgsm" if self.attacked else ""
+        kind = "" if self.kind == "affine" else f"-{self.kind}"
+        seed = f"-s{self.seed}" if self.seed else ""
+        bits = f"-w{self.weight_bits}a{self.act_bits}"
+        return f"{self.dataset}-{self.arch}-{self.start}{attack}{kind}{bits}{seed}"
+
+    def text(self) -> str:
+        """The recipe as TOML."""
+        start = "-".join((self.dataset, self.arch, self.start))
+        basis = tomllib.loads((HERE / f"{start}.toml").read_text(encoding="utf-8"))
+        settings = {
+            "id": "/".join(self.stem.split("-", 2)),
+            "start": basis["id"],
+            **{key: basis[key] for key in BASIS if key in basis},
+            "epochs": 2,
+            "learning_rate": RATE[self.arch],
+            "warmup_epochs": 0.25,
+            "quant": {"act_bits": self.act_bits, "weight_bits": self.weight_bits},
+            "stored": "int8" if self.kind == "affine" else "float16",
+            "seed": self.seed,
+        }
+        if self.kind != "affine":
+            settings["quant"]["kind"] = self.kind
+        if self.attacked:
+            settings["adversary"] = {"name": "rfgsm", "epsilon": "4/255", "share": 0.5}
+        lines = [f"{key} = {_toml(value)}" for key, value in settings.items()]
+        return "\n".join(["# Written by zoo_recipes.py; see ZOO.md.", *lines]) + "\n"
+
+
+def _toml(value: object) -> str:
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{key} = {_toml(item)}" for key, item in value.items()) + " }"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_toml, value)) + "]"
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f'"{value}"' if isinstance(value, str) else repr(value)
+
+
+def members() -> list[Member]:
+    """Every network that is trained quantized, in the order of training."""
+    found = []
+    for bits in ((4, 2), (3, 5, 1)):  # what most rests on comes first
+        for arch, dataset in itertools.product(ARCHS, DATASETS):
+            for act_bits, start in itertools.product(bits, STARTS):
+                found.append(Member(dataset=dataset, arch=arch, start=start, act_bits=act_bits))
+    for dataset, start, seed in itertools.product(DATASETS, STARTS, (1, 2)):
+        more = {"dataset": dataset, "start": start, "seed": seed}
+        found.append(Member(arch="resnet20", act_bits=4, **more))
+    for dataset, start in itertools.product(DATASETS, STARTS):
+        more = {"dataset": dataset, "start": start, "arch": "resnet20"}
+        found.append(Member(act_bits=4, attacked=True, **more))
+        found.append(Member(act_bits=2, weight_bits=2, kind="dorefa", **more))
+    return found
+
+
+def write() -> None:
+    """Write every recipe, and the order."""
+    found = members()
+    for member in found:
+        (HERE / f"{member.stem}.toml").write_text(member.text(), encoding="utf-8")
+    order = [*ADVERSARIAL, *(member.stem for member in found)]
+    text = "# Trained by zoo.py, in this order; written by zoo_recipes.py.\n"
+    (HERE / "zoo.txt").write_text(text + "\n".join(order) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    write()

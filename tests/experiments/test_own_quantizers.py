@@ -1,0 +1,33 @@
+"""What a reader is told of a network that was trained quantized."""
+
+import dataclasses
+
+from dqviz.cards import Card
+from dqviz.experiments.own_quantizers import ranges_note, trained_bits
+from dqviz.specs import QuantSpec
+
+PLAIN = Card(arch="resnet20", classes=("a", "b"), mean=(0.5,), std=(0.5,))
+OWN = {"weight_bits": 8, "act_bits": 4, "first_bits": 8, "last_bits": 6, "kind": "affine"}
+TRAINED = dataclasses.replace(PLAIN, recipe={"quant": OWN})
+
+
+def test_the_bits_of_the_training_are_those_of_its_recipe():
+    assert trained_bits(None) is None
+    assert trained_bits(PLAIN) is None
+    assert trained_bits(TRAINED) == {name: bits for name, bits in OWN.items() if name != "kind"}
+
+
+def test_a_reader_is_told_when_a_network_is_measured_as_it_was_trained_and_when_not():
+    same = QuantSpec(weight_bits=8, act_bits=4, last_bits=6)
+    assert "quantizers that it was trained with" in ranges_note(TRAINED, same)
+    for other in ({"act_bits": 3}, {"weight_bits": 4}, {"last_bits": 8}):
+        said = ranges_note(TRAINED, dataclasses.replace(same, **other))
+        assert said.startswith("The network was trained with weights at 8 and activations at 4")
+        assert "quantized anew, within the ranges" in said
+    assert "it is another network" in ranges_note(TRAINED, QuantSpec())
+
+
+def test_others_are_said_to_have_histograms():
+    assert "histograms" in ranges_note(PLAIN, QuantSpec(act_bits=4))
+    assert ranges_note(PLAIN, QuantSpec()) is None
+    assert ranges_note(None, QuantSpec(weight_bits=4)) is None

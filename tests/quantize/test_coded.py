@@ -1,0 +1,137 @@
+"""Convolutions on integer codes, against the same layers in float32."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+import torch
+from torch import nn
+
+from dqviz.models.normalize import Classifier
+from dqviz.quantize import AffineQuantizer, NoQuantizer, QuantConv2d, coded, quantize_model
+from dqviz.quantize.coded import CodedConv2d, most_bits, weight_codes, with_codes
+from dqviz.specs import QuantSpec
+
+needs_integers = pytest.mark.skipif(most_bits() == 0, reason="no integer convolutions here")
+
+
+def quantized_layer(
+    generator: torch.Generator, *, bits: int = 4, zero_point: int = 0, estimator: str = "clipped"
+) -> QuantConv2d:
+    """A convolution of 8 channels in 2 groups, stride 2, padding 1, with 4-bit weights."""
+    conv = nn.Conv2d(8, 12, 3, stride=2, padding=1, groups=2)
+    with torch.no_grad():
+        conv.weight.copy_(torch.randn(conv.weight.shape, generator=generator))
+    quantizer = AffineQuantizer(
+        scale=0.21, zero_point=zero_point, quant_min=0, quant_max=2**bits - 1, estimator=estimator
+    )
+    return QuantConv2d(conv, weight_bits=4, input_quantizer=quantizer)
+
+
+@pytest.fixture
+def inputs(generator: torch.Generator) -> torch.Tensor:
+    return torch.randn(3, 8, 9, 9, generator=generator) * 2
+
+
+@needs_integers
+@pytest.mark.parametrize("zero_point", [0, 5])
+def test_integers_give_what_float32_does(
+    zero_point: int, inputs: torch.Tensor, generator: torch.Generator
+) -> None:
+    layer = quantized_layer(generator, zero_point=zero_point)
+    fast = CodedConv2d(layer, integers=True, bfloat16=False)
+    assert fast.packed is not None
+    torch.testing.assert_close(fast(inputs), layer(inputs), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("estimator", ["clipped", "identity", "none"])
+@pytest.mark.parametrize("integers", [True, False])
+def test_gradients_are_the_layers_own(
+    integers: bool, estimator: str, inputs: torch.Tensor, generator: torch.Generator
+) -> None:
+    layer = quantized_layer(generator, zero_point=5, estimator=estimator)
+    found = []
+    for each in (layer, CodedConv2d(layer, integers=integers, bfloat16=False)):
+        x = inputs.clone().requires_grad_()
+        output = each(x)
+        upstream = torch.linspace(-1, 1, output.numel()).view_as(output)
+        found.append(torch.autograd.grad(output, x, upstream)[0])
+    torch.testing.assert_close(found[1], found[0], rtol=1e-4, atol=1e-5)
+    assert (found[0] == 0).all() == (estimator == "none")
+
+
+def test_a_backward_pass_in_bfloat16_is_near(
+    inputs: torch.Tensor, generator: torch.Generator
+) -> None:
+    layer = quantized_layer(generator)
+    gradients = []
+    for bfloat16 in (False, True):
+        x = inputs.clone().requires_grad_()
+        output = CodedConv2d(layer, integers=True, bfloat16=bfloat16)(x)
+        torch.testing.assert_close(output, layer(inputs), rtol=1e-5, atol=1e-5)
+        (gradient,) = torch.autograd.grad(output.square().sum(), x)
+        gradients.append(gradient)
+    assert gradients[1].dtype == torch.float32
+    assert 0 < (gradients[1] - gradients[0]).norm() < 0.01 * gradients[0].norm()
+
+
+@pytest.mark.parametrize("bits", [2, 4, 8])
+def test_codes_of_weights_are_whole_and_give_the_weights_back(
+    bits: int, small_net: Classifier
+) -> None:
+    network = quantize_model(small_net, QuantSpec(weight_bits=bits))
+    layer = network.get_submodule("net.3")
+    codes, scale = weight_codes(layer.weight, layer.weight_bits)
+    assert codes.dtype == torch.int8
+    torch.testing.assert_close(
+        codes * scale.view(-1, 1, 1, 1), layer.weight.data, rtol=1e-6, atol=0
+    )
+    assert codes.abs().amax() == 2 ** (bits - 1) - 1
+
+
+def test_a_whole_network_on_codes_is_the_network(resnet: Classifier, images: torch.Tensor) -> None:
+    quant = QuantSpec(weight_bits=8, act_bits=4)
+    network = quantize_model(resnet, quant, calibration=images)
+    before = network(images)
+    fast = with_codes(copy.deepcopy(network), integers=True, bfloat16=False)
+    kinds = [module for module in fast.modules() if isinstance(module, CodedConv2d)]
+    assert len(kinds) == 19
+    # Sums in another order may move a few activations across the border of a bucket.
+    assert ((fast(images) - before).norm(dim=1) < 0.05 * before.norm(dim=1)).float().mean() > 0.8
+    assert torch.equal(network(images), before)
+
+
+def test_what_has_no_codes_is_left_alone(small_net: Classifier, images: torch.Tensor) -> None:
+    network = quantize_model(small_net, QuantSpec(weight_bits=4), calibration=images)
+    fast = with_codes(copy.deepcopy(network), integers=True, bfloat16=False)
+    assert not any(isinstance(module, CodedConv2d) for module in fast.modules())
+    assert torch.equal(fast(images), network(images))
+    assert any(isinstance(module, NoQuantizer) for module in fast.modules())
+
+
+@pytest.mark.parametrize("fault", ["missing", "wrong", "other numbers"])
+def test_integers_that_are_missing_or_wrong_are_not_used(
+    fault: str,
+    inputs: torch.Tensor,
+    generator: torch.Generator,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    right = coded._convolve
+
+    def convolve(*args: object) -> torch.Tensor:
+        if fault == "missing":
+            raise AttributeError("no such operation")
+        result = right(*args)
+        return result.clamp(max=30_000) if fault == "wrong" else result.half()
+
+    monkeypatch.setattr(coded, "_convolve", convolve)
+    most_bits.cache_clear()
+    try:
+        assert most_bits() == 0
+        layer = quantized_layer(generator)
+        fast = CodedConv2d(layer, integers=True, bfloat16=False)
+        assert fast.packed is None
+        assert torch.equal(fast(inputs), layer(inputs))
+    finally:
+        most_bits.cache_clear()

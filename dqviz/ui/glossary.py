@@ -52,6 +52,14 @@ GLOSSARY = (
         r"x' = x + \varepsilon \operatorname{sign} \nabla_x \mathcal{L}(f(x), y)",
     ),
     Term(
+        "MI-FGSM, APGD, Square, standard ensemble",
+        "Stronger attacks. MI-FGSM is BIM along a running sum of gradients. APGD chooses its step "
+        "sizes itself; it raises cross-entropy (CE) or a ratio of logits that does not see their "
+        "scale (DLR). Square asks for logits only and needs no gradient, so hiding the gradient "
+        "does not help against it. The ensemble runs APGD on both losses and then Square, each on "
+        "the images that still stand.",
+    ),
+    Term(
         "Straight-through estimator",
         "Rounding has a gradient of zero almost everywhere. An attack on a quantized network "
         "therefore pretends that rounding is the identity, everywhere or inside the range. An "

@@ -14,7 +14,7 @@ from dqviz.specs import (
     QuantSpec,
 )
 from dqviz.ui.choices import resolve_data
-from dqviz.ui.settings import CRAFTED, SAMPLES, Settings
+from dqviz.ui.settings import CRAFTED, QUERYING, SAMPLES, Settings
 
 HEAT_BITS = (FULL_PRECISION, 8, 6, 5, 4, 3, 2)
 """The bit-widths that the heat map shows."""
@@ -40,10 +40,19 @@ def quant_spec(settings: Settings, weight_bits: int, act_bits: int) -> QuantSpec
 
 
 def attack_spec(settings: Settings, *, one: bool = False) -> AttackSpec:
-    """The attack. FGSM takes all epsilons of the slider at once, unless `one` is wanted."""
+    """The attack. FGSM takes all epsilons of the slider at once, unless `one` is wanted.
+
+    Queries stand in it only where the attack makes any, so that moving their slider asks for
+    nothing new otherwise.
+    """
     epsilons = (settings.epsilon,) if one else settings.epsilons
+    queries = settings.queries if settings.attack in QUERYING else AttackSpec.queries
     return AttackSpec(
-        name=settings.attack, epsilons=epsilons, steps=settings.steps, seed=settings.seed
+        name=settings.attack,
+        epsilons=epsilons,
+        steps=settings.steps,
+        seed=settings.seed,
+        queries=queries,
     )
 
 

@@ -18,6 +18,7 @@ EPSILONS = (0.125, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0)
 """The slider's epsilons, in grey levels: 1 stands for 1/255."""
 SAMPLES = (16, 32, 64, 128, 256, 512)
 STEPS = (5, 10, 20, 40, 100)
+QUERIES = (100, 200, 500, 1000, 2000, 5000)
 CRAFTED = ("each network", "first network")
 MEASURES = {
     "Distance": "relative_distance",
@@ -30,7 +31,21 @@ PLAY_HELP = "From epsilon to epsilon by itself. FGSM alone is computed at all of
 MAX_NETWORKS = 4
 MAX_SEED = 9999
 
-ATTACK_NAMES = {"fgsm": "FGSM", "rfgsm": "R+FGSM", "bim": "BIM", "pgd": "PGD"}
+ATTACK_NAMES = {
+    "fgsm": "FGSM",
+    "rfgsm": "R+FGSM",
+    "bim": "BIM",
+    "pgd": "PGD",
+    "mifgsm": "MI-FGSM",
+    "apgd_ce": "APGD-CE",
+    "apgd_dlr": "APGD-DLR",
+    "square": "Square",
+    "standard": "Standard ensemble",
+}
+ITERATED = ("bim", "pgd", "mifgsm", "apgd_ce", "apgd_dlr", "standard")
+"""The attacks that take steps."""
+QUERYING = ("square", "standard")
+"""The attacks that take queries."""
 BUILT_IN_DATA = ("streetdigits", "cifar10", "svhn")
 
 
@@ -51,6 +66,7 @@ class Settings:
     epsilon: float = 1 / 255
     seed: int = 0
     steps: int = 10
+    queries: int = 500
     ranges: str = "percentile"
     estimator: str = "clipped"
     crafted: str = CRAFTED[0]
@@ -144,6 +160,7 @@ def sidebar_parameters(
         "eps": choice("epsilon", tuple(map(epsilon_text, levels))),
         "seed": whole("seed", 0, MAX_SEED),
         "steps": choice("steps", tuple(map(str, STEPS))),
+        "queries": choice("queries", tuple(map(str, QUERIES))),
         "ranges": choice("ranges", RANGES),
         "ste": choice("gradient", ESTIMATORS),
         "crafted": choice("crafted on", CRAFTED),

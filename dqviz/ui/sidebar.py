@@ -17,6 +17,7 @@ from dqviz.ui.settings import (
     CRAFTED,
     MAX_NETWORKS,
     MAX_SEED,
+    QUERIES,
     STEPS,
     WEIGHT_BITS,
     epsilon_text,
@@ -33,6 +34,8 @@ _BITS_HELP = (
 )
 _IMAGES_HELP = "Drawn from the test images by the seed. The Playground shows one at a time."
 _SEED_HELP = "Chooses the images, and the start of random attacks and controls."
+_STEPS_HELP = "Gradient steps of every attack but FGSM, R+FGSM and Square, which take one or none."
+_QUERIES_HELP = "How often Square, alone or in the ensemble, asks the network about each image."
 _CRAFTED_HELP = (
     "Each network: at its own bits, its own weakest direction. First network: one perturbation for "
     "all, made on the first at full precision, so that all see the same noise."
@@ -107,7 +110,8 @@ def _sliders(place: DeltaGenerator) -> None:
 
 def _details() -> None:
     st.number_input("Seed", 0, MAX_SEED, value=0, step=1, help=_SEED_HELP, **_bound("seed"))
-    st.select_slider("Steps of BIM and PGD", STEPS, value=10, **_bound("steps"))
+    st.select_slider("Steps", STEPS, value=10, help=_STEPS_HELP, **_bound("steps"))
+    st.select_slider("Queries", QUERIES, value=500, help=_QUERIES_HELP, **_bound("queries"))
     st.selectbox("Perturbation made for", CRAFTED, help=_CRAFTED_HELP, **_bound("crafted"))
     st.selectbox("Activation range from", RANGES, help=_RANGES_HELP, **_bound("ranges"))
     st.selectbox(

@@ -234,13 +234,13 @@ def test_transfer_and_rounding_take_the_last_images_of_the_attack(
     model, data, elsewhere, monkeypatch
 ):
     asked = []
-    crafted = Setting.crafted
+    outcomes = Setting.outcomes
 
-    def remember(setting, steps, *, early_stop=False):
+    def remember(setting, steps, *, early_stop=False, attack=None):
         asked.append(early_stop)
-        return crafted(setting, steps, early_stop=early_stop)
+        return outcomes(setting, steps, early_stop=early_stop, attack=attack)
 
-    monkeypatch.setattr(Setting, "crafted", remember)
+    monkeypatch.setattr(Setting, "outcomes", remember)
     craft = Craft(model=model, quant=QuantSpec(act_bits=4)) if elsewhere else None
     attack = AttackSpec(name="pgd", steps=2)
     run(spec("accuracy", model, data, attack=attack, crafted_on=craft))

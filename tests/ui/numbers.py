@@ -23,7 +23,8 @@ PLAIN_LAYERS = [f"features.{place}" for place in range(len(LAYERS) - 1)] + ["lin
 """The layers of plain20, so that there are networks whose layers have other names."""
 
 COLLAPSED_BELOW = 3
-SIZES = {"fgsm": 1.0, "rfgsm": 0.95, "bim": 1.1, "pgd": 1.2}
+SIZES = {"fgsm": 1.0, "rfgsm": 0.95, "bim": 1.1, "pgd": 1.2, "mifgsm": 1.15}
+SIZES |= {"apgd_ce": 1.3, "apgd_dlr": 1.25, "square": 0.9, "standard": 1.3}
 CONTROL_SIZES = {"random_signs": 0.45, "gaussian": 0.4, "other_image": 0.7}
 
 

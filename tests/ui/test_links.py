@@ -19,6 +19,7 @@ def test_a_link_sets_every_choice(open_page, engine):
         eps="2/255",
         seed="7",
         steps="20",
+        queries="1000",
         ranges="mse",
         ste="identity",
         crafted="first network",
@@ -96,3 +97,16 @@ def test_the_noise_has_logarithmic_colours_unless_linear_ones_are_chosen(open_pa
     said = [words(open_page("playground", **query)) for query in ({}, {"colours": "Linear"})]
     assert ["same logarithmic colours" in text for text in said] == [True, False]
     assert "Ignored" not in said[1]
+
+
+def test_a_link_sets_how_often_square_asks(open_page, engine):
+    open_page("amplification", net=[DQ], attack="Square", queries="1000")
+    assert {(s.attack.name, s.attack.queries) for s in engine.asked} == {("square", 1000)}
+
+
+@pytest.mark.parametrize("name", ["APGD-CE", "APGD-DLR", "MI-FGSM", "Standard ensemble"])
+def test_strong_attacks_can_be_chosen(name, open_page, engine):
+    app = open_page("amplification", net=[DQ], attack=name)
+    assert name in app.selectbox(key="attack").options
+    assert {s.attack.epsilons for s in engine.asked} == {(1 / 255,)}
+    assert not app.exception

@@ -156,8 +156,7 @@ class _Search:
         logits = self.attack.networks.logits(found[rows], self.labels[rows])
         fooled = self.attack.fooled(logits, self.labels[rows])
         sizes = self.attack.ball.size(found[rows].double() - self.images[rows].double())
-        smaller = fooled & (sizes < self.high[rows])
-        hit, missed = rows[smaller], rows[~fooled]
-        self.high[hit] = sizes[smaller]
+        hit, missed = rows[fooled], rows[~fooled]
+        self.high[hit] = sizes[fooled]  # below the smallest flip so far, as the radius was
         self.flipped = self.flipped.index_copy(0, hit, found[hit])
         self.low[missed] = torch.maximum(self.low[missed], radii[missed])

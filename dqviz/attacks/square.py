@@ -68,9 +68,9 @@ class Square(Attack):
         return SquareHunt(self, batch)
 
 
-def share_of_pixels(query: int, queries: int) -> float:
-    """The share of an image that a square covers at a query (from 1) of so many: 0.8, then less."""
-    scaled = int(query / queries * 10_000)
+def share_of_pixels(proposal: int, queries: int) -> float:
+    """The share of an image that a square covers, at a proposal (from 0) of so many queries."""
+    scaled = int(proposal / queries * 10_000)
     halvings: int = sum(
         scaled > bound for bound in (10, 50, 200, 500, 1000, 2000, 4000, 6000, 8000)
     )
@@ -126,7 +126,7 @@ class SquareHunt(Hunt):
         if self.query == 0:
             return (images + epsilon * self.first[rows.cpu()].to(device)).clamp(0, 1)
         numbers = self._drawn()[rows.cpu(), (self.query - 1) % CHUNK].to(device)
-        share = share_of_pixels(self.query, self.attack.steps)
+        share = share_of_pixels(self.query - 1, self.attack.steps)
         return search.propose(self.x[rows], images, epsilon, numbers, share)
 
     def _drawn(self) -> torch.Tensor:

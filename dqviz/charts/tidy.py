@@ -27,7 +27,7 @@ ATTACK_NAMES = {
     "apgd_ce": "APGD-CE",
     "apgd_dlr": "APGD-DLR",
     "square": "Square",
-    "standard": "Standard",
+    "standard": "Standard ensemble",
     "random_signs": "random signs",
     "gaussian": "Gaussian noise",
     "other_image": "another image's perturbation",

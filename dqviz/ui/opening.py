@@ -10,11 +10,22 @@ import streamlit as st
 from dqviz.data import data_folder
 from dqviz.specs import AttackSpec, DataSpec, ExperimentSpec, QuantSpec
 from dqviz.ui import choices, links
-from dqviz.ui.settings import ATTACK_NAMES, CRAFTED, MAX_SEED, ONE_STEP, STEPS, epsilon_text
+from dqviz.ui.settings import (
+    ATTACK_NAMES,
+    CRAFTED,
+    ITERATED,
+    MAX_SEED,
+    QUERIES,
+    QUERYING,
+    STEPS,
+    epsilon_text,
+)
 
 PAGES = {
     "Amplification": ("amplification", ()),
     "Accuracy": ("amplification", (("view", "Failure"),)),
+    "Robustness": ("robustness", ()),
+    "Can you trust it?": ("trust", ()),
     "Lipschitz": ("lipschitz", ()),
     "Playground": ("playground", ()),
 }
@@ -36,6 +47,8 @@ def query_of(spec: ExperimentSpec) -> tuple[Query, tuple[str, ...]]:
         "eps": epsilon_text(255 * attack.epsilons[0]),
         "seed": str(data.seed),
         "steps": str(attack.steps),
+        "queries": str(attack.queries),
+        "loss": attack.loss,
         "ranges": quant.ranges,
         "ste": quant.estimator,
         "crafted": CRAFTED[0],
@@ -48,7 +61,12 @@ def _lost(spec: ExperimentSpec) -> list[str]:
     """What the pages cannot take, of an experiment from a grid."""
     attack, quant, data = spec.attack, spec.quant, spec.data
     plain_attack = AttackSpec(
-        name=attack.name, epsilons=attack.epsilons, steps=attack.steps, seed=attack.seed
+        name=attack.name,
+        epsilons=attack.epsilons,
+        steps=attack.steps,
+        seed=attack.seed,
+        queries=attack.queries,
+        loss=attack.loss,
     )
     plain_quant = QuantSpec(
         weight_bits=quant.weight_bits,
@@ -59,13 +77,14 @@ def _lost(spec: ExperimentSpec) -> list[str]:
     plain_data = DataSpec(
         name=data.name, n_samples=data.n_samples, seed=data.seed, fingerprint=data.fingerprint
     )
-    iterated = attack.name not in ONE_STEP
+    iterated, querying = attack.name in ITERATED, attack.name in QUERYING
     reasons = {
         "the network is no shipped one": spec.model.id not in choices.networks(),
         "the data is not in the data folder": _data_name(data.name) not in choices.data_sets(),
         "all images are used": data.n_samples is None,
         "the perturbation is crafted on another network": spec.crafted_on is not None,
         f"{attack.steps} steps": iterated and attack.steps not in STEPS,
+        f"{attack.queries} queries": querying and attack.queries not in QUERIES,
         "the images and the attack have other seeds": attack.seed != data.seed,
         f"the seed is above {MAX_SEED}": data.seed > MAX_SEED,
         **_differences("attack", attack, plain_attack),

@@ -14,7 +14,7 @@ from dqviz.specs import (
     QuantSpec,
 )
 from dqviz.ui.choices import resolve_data
-from dqviz.ui.settings import CRAFTED, SAMPLES, Settings
+from dqviz.ui.settings import CRAFTED, QUERYING, RAISING, SAMPLES, Settings
 
 HEAT_BITS = (FULL_PRECISION, 8, 6, 5, 4, 3, 2)
 """The bit-widths that the heat map shows."""
@@ -39,11 +39,20 @@ def quant_spec(settings: Settings, weight_bits: int, act_bits: int) -> QuantSpec
     )
 
 
-def attack_spec(settings: Settings, *, one: bool = False) -> AttackSpec:
-    """The attack. FGSM takes all epsilons of the slider at once, unless `one` is wanted."""
-    epsilons = (settings.epsilon,) if one else settings.epsilons
+def attack_spec(settings: Settings, *, one: bool = False, name: str | None = None) -> AttackSpec:
+    """The attack, or another of that name. FGSM takes all epsilons of the slider at once.
+
+    `one` takes the sidebar's alone. Queries and the loss stand in it only where they matter, so
+    that choosing others asks for nothing new otherwise.
+    """
+    name = name or settings.attack
     return AttackSpec(
-        name=settings.attack, epsilons=epsilons, steps=settings.steps, seed=settings.seed
+        name=name,
+        epsilons=(settings.epsilon,) if one else settings.epsilons,
+        steps=settings.steps,
+        seed=settings.seed,
+        loss=settings.loss if name in RAISING else AttackSpec.loss,
+        queries=settings.queries if name in QUERYING else AttackSpec.queries,
     )
 
 

@@ -16,7 +16,7 @@ from dqviz.specs import (
     QuantSpec,
 )
 from dqviz.ui.requests import HEAT_BITS, attack_spec, bit_pairs, crafted_on, data_spec, quant_spec
-from dqviz.ui.settings import ONE_STEP, Settings
+from dqviz.ui.settings import ITERATED, Settings
 
 CURVE = (0.25 / 255, 0.5 / 255, 1 / 255, 2 / 255, 4 / 255)
 """The epsilons of a curve under an attack that takes many steps, in pixel units."""
@@ -50,7 +50,7 @@ def ensemble(settings: Settings) -> list[ExperimentSpec]:
 
     Each is attacked itself: what broke an image elsewhere says nothing of this network.
     """
-    attack = dataclasses.replace(attack_spec(settings, one=True), name=ENSEMBLE)
+    attack = attack_spec(settings, one=True, name=ENSEMBLE)
     return [dataclasses.replace(spec, crafted_on=None) for spec in _compared(settings, attack)]
 
 
@@ -97,10 +97,9 @@ def smallest(settings: Settings) -> list[ExperimentSpec]:
 
     Looked for up to the largest epsilon of the slider, by an iterated attack on the network itself.
     """
-    attack = attack_spec(settings, one=True)
-    name = SEARCH if settings.attack in ONE_STEP else settings.attack
-    bound = max(settings.levels) / 255
-    attack = dataclasses.replace(attack, name=name, epsilons=(bound,))
+    name = settings.attack if settings.attack in (*ITERATED, "square") else SEARCH
+    attack = attack_spec(settings, one=True, name=name)
+    attack = dataclasses.replace(attack, epsilons=(max(settings.levels) / 255,))
     return [
         dataclasses.replace(spec, kind="smallest_epsilon", crafted_on=None)
         for spec in _compared(settings, attack)

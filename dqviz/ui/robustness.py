@@ -12,7 +12,7 @@ from dqviz import charts
 from dqviz.charts import Chart, claims
 from dqviz.specs import AttackSpec, ExperimentSpec
 from dqviz.ui import controls, links, playground, robust_requests, session, show
-from dqviz.ui.settings import ATTACK_NAMES, ONE_STEP, Settings, epsilon_text
+from dqviz.ui.settings import ATTACK_NAMES, ITERATED, QUERYING, Settings, epsilon_text
 from dqviz.ui.views import View
 
 TABS = (
@@ -169,6 +169,7 @@ def attack_words(attack: AttackSpec, at: float | None) -> str:
     shown = (at,) if at in attack.epsilons else attack.epsilons
     levels = [round(255 * epsilon, 4) for epsilon in shown if epsilon is not None]
     ends = dict.fromkeys(map(epsilon_text, (min(levels), max(levels))))
-    steps = "" if attack.name in (*ONE_STEP, "square") else f", {attack.steps} steps"
-    queries = f", {attack.queries} queries" if attack.name in ("square", "standard") else ""
-    return f"{ATTACK_NAMES[attack.name]}{steps}{queries}, at {' to '.join(ends)}"
+    steps = f", {attack.steps} steps" if attack.name in ITERATED else ""
+    queries = f", {attack.queries} queries" if attack.name in QUERYING else ""
+    loss = f", loss {attack.loss}" if attack.loss != AttackSpec.loss else ""
+    return f"{ATTACK_NAMES[attack.name]}{steps}{queries}{loss}, at {' to '.join(ends)}"

@@ -81,6 +81,8 @@ def settings() -> Settings:
         epsilon=state["eps"] / 255,
         seed=state["seed"],
         steps=state["steps"],
+        queries=state["queries"],
+        loss=state["loss"],
         ranges=state["ranges"],
         estimator=state["ste"],
         crafted=state["crafted"],

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from dqviz.specs import ATTACKS, ESTIMATORS, FULL_PRECISION, RANGES, ModelSpec
+from dqviz.specs import ATTACKS, ESTIMATORS, FULL_PRECISION, LOSSES, RANGES, ModelSpec
 
 WEIGHT_BITS = (FULL_PRECISION, 8, 7, 6, 5, 4, 3, 2)
 ACT_BITS = (*WEIGHT_BITS, 1)
@@ -18,6 +18,7 @@ EPSILONS = (0.125, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0)
 """The slider's epsilons, in grey levels: 1 stands for 1/255."""
 SAMPLES = (16, 32, 64, 128, 256, 512)
 STEPS = (5, 10, 20, 40, 100)
+QUERIES = (100, 200, 500, 1000, 2000, 5000)
 CRAFTED = ("each network", "first network")
 MEASURES = {
     "Distance": "relative_distance",
@@ -39,10 +40,14 @@ ATTACK_NAMES = {
     "apgd_ce": "APGD-CE",
     "apgd_dlr": "APGD-DLR",
     "square": "Square",
-    "standard": "Standard",
+    "standard": "Standard ensemble",
 }
-ONE_STEP = ("fgsm", "rfgsm")
-"""The attacks that the number of steps does not concern."""
+ITERATED = ("bim", "pgd", "mifgsm", "apgd_ce", "apgd_dlr", "standard")
+"""The attacks that take steps."""
+QUERYING = ("square", "standard")
+"""The attacks that take queries."""
+RAISING = ("fgsm", "rfgsm", "bim", "pgd", "mifgsm")
+"""The attacks that raise the loss that is chosen; the others have their own."""
 
 ATTACK_WORDS = {
     "fgsm": "One step along the sign of the gradient: quick and weak.",
@@ -52,7 +57,7 @@ ATTACK_WORDS = {
     "mifgsm": "BIM with momentum.",
     "apgd_ce": "PGD that chooses its step sizes itself, on the cross-entropy.",
     "apgd_dlr": "The same on a loss that the scale of the logits does not change.",
-    "square": "Random squares, without any gradient: 500 queries an image.",
+    "square": "Random squares, without any gradient: it asks for logits only.",
     "standard": "Three attacks, each on the images that still stand: APGD on the cross-entropy, "
     "targeted APGD on the logit ratio, Square. The strongest here, and the slowest.",
 }
@@ -89,6 +94,8 @@ class Settings:
     epsilon: float = 1 / 255
     seed: int = 0
     steps: int = 10
+    queries: int = 500
+    loss: str = "cross_entropy"
     ranges: str = "percentile"
     estimator: str = "clipped"
     crafted: str = CRAFTED[0]
@@ -183,6 +190,8 @@ def sidebar_parameters(
         "eps": choice("epsilon", tuple(map(epsilon_text, levels))),
         "seed": whole("seed", 0, MAX_SEED),
         "steps": choice("steps", tuple(map(str, STEPS))),
+        "queries": choice("queries", tuple(map(str, QUERIES))),
+        "loss": choice("loss", LOSSES),
         "ranges": choice("ranges", RANGES),
         "ste": choice("gradient", ESTIMATORS),
         "crafted": choice("crafted on", CRAFTED),

@@ -9,7 +9,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from dqviz import __version__
-from dqviz.specs import ATTACKS, ESTIMATORS, RANGES
+from dqviz.specs import ATTACKS, ESTIMATORS, LOSSES, RANGES
 from dqviz.ui import choices, links, session, upload
 from dqviz.ui.settings import (
     ACT_BITS,
@@ -19,6 +19,7 @@ from dqviz.ui.settings import (
     ESTIMATOR_WORDS,
     MAX_NETWORKS,
     MAX_SEED,
+    QUERIES,
     STEPS,
     WEIGHT_BITS,
     epsilon_text,
@@ -35,6 +36,13 @@ _BITS_HELP = (
 )
 _IMAGES_HELP = "Drawn from the test images by the seed. The Playground shows one at a time."
 _SEED_HELP = "Chooses the images, and the start of random attacks and controls."
+_STEPS_HELP = "Gradient steps of every attack but FGSM, R+FGSM and Square, which take one or none."
+_QUERIES_HELP = "How often Square, alone or in the ensemble, asks the network about each image."
+_LOSS_HELP = (
+    "What FGSM, R+FGSM, BIM, PGD and MI-FGSM raise; the other attacks have their own. rescaled: the "
+    "cross-entropy of logits made small, where a saturated softmax would hide the gradient. dlr: "
+    "how far the true class lies behind, whatever the scale of the logits."
+)
 _CRAFTED_HELP = (
     "Each network: at its own bits, its own weakest direction. First network: one perturbation for "
     "all, made on the first at full precision, so that all see the same noise."
@@ -121,7 +129,9 @@ def _sliders(place: DeltaGenerator) -> None:
 
 def _details() -> None:
     st.number_input("Seed", 0, MAX_SEED, value=0, step=1, help=_SEED_HELP, **_bound("seed"))
-    st.select_slider("Steps of iterated attacks", STEPS, value=10, **_bound("steps"))
+    st.select_slider("Steps", STEPS, value=10, help=_STEPS_HELP, **_bound("steps"))
+    st.select_slider("Queries", QUERIES, value=500, help=_QUERIES_HELP, **_bound("queries"))
+    st.selectbox("Loss", LOSSES, help=_LOSS_HELP, **_bound("loss"))
     st.selectbox("Perturbation made for", CRAFTED, help=_CRAFTED_HELP, **_bound("crafted"))
     st.selectbox("Activation range from", RANGES, help=_RANGES_HELP, **_bound("ranges"))
     estimator = st.selectbox(

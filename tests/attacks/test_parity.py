@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import NamedTuple
@@ -16,7 +17,7 @@ from typing import NamedTuple
 import pytest
 import torch
 
-from dqviz.attacks import BIM, FGSM, PGD
+from dqviz.attacks import APGD, BIM, FGSM, MIFGSM, PGD, Attack, Square, Standard
 from dqviz.data import ImageData, load_data
 from dqviz.models import load_checkpoint, load_model
 from dqviz.models.normalize import Classifier
@@ -141,3 +142,82 @@ def test_l2_pgd_is_as_strong_as_foolbox(foolbox: ModuleType, victim: Victim) -> 
     print(f"robust accuracy under L2 PGD-10 at {eps}: dqviz, foolbox {accuracies}")
     assert 0.1 < accuracies[0] < 0.8
     assert abs(accuracies[0] - accuracies[1]) <= 0.01
+
+
+class Strong(NamedTuple):
+    """An attack of ours and the peer's of the same settings, by name."""
+
+    ours: Callable[[Classifier], Attack]
+    theirs: Callable[[ModuleType, Classifier], Callable[..., torch.Tensor]]
+
+
+STEPS, QUERIES = 10, 100
+STRONG = {
+    "MI-FGSM": Strong(
+        lambda model: MIFGSM(model, eps=EPSILON, alpha=ALPHA, steps=STEPS),
+        lambda peer, model: peer.MIFGSM(model, eps=EPSILON, alpha=ALPHA, steps=STEPS),
+    ),
+    "APGD-CE": Strong(
+        lambda model: APGD(model, eps=EPSILON, steps=STEPS),
+        lambda peer, model: peer.APGD(model, eps=EPSILON, steps=STEPS, loss="ce"),
+    ),
+    "APGD-DLR": Strong(
+        lambda model: APGD(model, eps=EPSILON, steps=STEPS, loss="dlr"),
+        lambda peer, model: peer.APGD(model, eps=EPSILON, steps=STEPS, loss="dlr"),
+    ),
+    "targeted APGD-DLR": Strong(
+        lambda model: APGD(model, eps=EPSILON, steps=STEPS, loss="dlr", targets=3),
+        lambda peer, model: peer.APGDT(model, eps=EPSILON, steps=STEPS, n_classes=4),
+    ),
+    "L2 APGD-CE": Strong(
+        lambda model: APGD(model, eps=0.1, steps=STEPS, norm="l2"),
+        lambda peer, model: peer.APGD(model, eps=0.1, steps=STEPS, loss="ce", norm="L2"),
+    ),
+    "Square": Strong(
+        lambda model: Square(model, eps=2 * EPSILON, queries=QUERIES),
+        lambda peer, model: peer.Square(model, eps=2 * EPSILON, n_queries=QUERIES),
+    ),
+    "L2 Square": Strong(
+        lambda model: Square(model, eps=0.3, queries=QUERIES, norm="l2"),
+        lambda peer, model: peer.Square(model, eps=0.3, n_queries=QUERIES, norm="L2"),
+    ),
+    "ensemble": Strong(
+        lambda model: Standard(model, eps=EPSILON, steps=5, queries=QUERIES),
+        lambda peer, model: peer.MultiAttack(
+            [
+                peer.APGD(model, eps=EPSILON, steps=5, loss="ce"),
+                peer.APGDT(model, eps=EPSILON, steps=5),
+                peer.Square(model, eps=EPSILON, n_queries=QUERIES),
+            ]
+        ),
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def third_party(shared_folder: Path) -> Victim:
+    """The CIFAR-10 network from elsewhere, and few of its images."""
+    network = load_checkpoint(
+        shared_folder / "checkpoints" / CHECKPOINTS["resnet20"],
+        arch="resnet20",
+        classes=10,
+        mean=(0.485, 0.456, 0.406),
+        std=(0.229, 0.224, 0.225),
+    )
+    path = shared_folder / "datasets" / "cifar10" / "test-lossless.parquet"
+    return Victim(network, load_data(DataSpec(name=f"parquet:{path}", n_samples=200)))
+
+
+@pytest.mark.parametrize("name", STRONG)
+def test_strong_attacks_are_as_strong_as_torchattacks(
+    name: str, torchattacks: ModuleType, third_party: Victim
+) -> None:
+    """Starts are random on both sides, so ours may be weaker by a point, and stronger by any."""
+    model, data = third_party
+    ours = STRONG[name].ours(model)(data.images, data.labels, early_stop=True, batch_size=100)
+    theirs = STRONG[name].theirs(torchattacks, model)(data.images, data.labels)
+    assert isinstance(ours, torch.Tensor)
+    found = [robust_accuracy(model, x, data.labels) for x in (ours, theirs)]
+    print(f"robust accuracy under {name}: dqviz {found[0]:.1%}, torchattacks {found[1]:.1%}")
+    assert found[0] <= found[1] + 0.01
+    assert 0.1 < found[0] < 0.8

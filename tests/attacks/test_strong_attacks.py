@@ -177,6 +177,38 @@ def test_apgds_answer_is_its_best_point(
         assert losses(net, answer, labels)[image] >= best - 1e-5
 
 
+def test_a_point_that_fools_comes_before_one_of_higher_loss() -> None:
+    class Pixels(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return x.flatten(1) * 4
+
+    images = torch.tensor([0.9, 0.5, 0.1]).view(1, 3, 1, 1)
+    attack = APGD(Pixels(), eps=0.5)
+    hunt = attack.hunt(Batch(images, torch.tensor([0]), 0.5))
+    hunt.begin(0, torch.Generator())
+    fooling, higher, worse = [0.5, 0.55, 0.0], [0.6, 0.55, 0.58], [0.9, 0.1, 0.1]
+    for point, kept in ((worse, worse), (fooling, fooling), (higher, fooling)):
+        hunt.x = torch.tensor(point).view(1, 3, 1, 1)
+        logits = Pixels()(hunt.x)
+        hunt._keep_best(F.cross_entropy(logits, torch.tensor([0]), reduction="none"), logits)
+        torch.testing.assert_close(hunt.answer.flatten(), torch.tensor(kept))
+    raised = [F.cross_entropy(torch.tensor([p]) * 4, torch.tensor([0])) for p in (fooling, higher)]
+    assert raised[1] > raised[0]
+
+
+@pytest.mark.parametrize("attack", [APGD, Standard])
+def test_an_image_once_fooled_rests_in_later_restarts_too(
+    attack: type[APGD] | type[Standard], net: Classifier, images: torch.Tensor, labels: torch.Tensor
+) -> None:
+    states = list(
+        attack(net, eps=0.03, steps=3, restarts=3).iterate(images, labels, early_stop=True)
+    )
+    asked = torch.stack([~state.loss.isnan() for state in states])
+    assert {state.restart for state in states} >= {0, 1, 2}
+    assert (asked[1:] <= asked[:-1]).all()
+    assert 0 < asked[-1].sum() < asked[0].sum()
+
+
 def test_the_likeliest_other_classes_are_the_targets(
     net: Classifier, images: torch.Tensor, labels: torch.Tensor
 ) -> None:
@@ -208,7 +240,7 @@ def test_settings_of_apgd_that_do_not_fit_are_refused(
 
 
 def test_squares_shrink_by_autoattacks_schedule() -> None:
-    shares = [share_of_pixels(query, 10_000) for query in (1, 11, 51, 201, 501, 1001, 9000)]
+    shares = [share_of_pixels(query, 10_000) for query in (0, 11, 51, 201, 501, 1001, 9000)]
     assert shares == [0.8, 0.4, 0.2, 0.1, 0.05, 0.025, 0.8 / 512]
     assert share_of_pixels(450, 500) == share_of_pixels(9000, 10_000)
 

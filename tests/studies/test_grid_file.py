@@ -196,7 +196,7 @@ WRONG = {
     "attack.epsilon = true": "attack.epsilon must be a number, or a fraction",
     "controls = [true, 1]": "controls must be True or False; got 1",
     "data.n_samples = 8.0": "data.n_samples must be a whole number or None; got 8.0",
-    "attack.name = 'magic'": "attack.name: attack must be one of fgsm, rfgsm, bim, pgd; got 'mag",
+    "attack.name = 'magic'": "square, standard; got 'magic'",
     "data.name = {path = 'x'}": "data.name must be a text or a number; got {'path': 'x'}",
     "kind.name = 'x'": "kind must be a text or a number; got {'name': 'x'}",
     "data = 'streetdigits'": "data must be a table, written [data]; got 'streetdigits'",

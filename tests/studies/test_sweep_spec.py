@@ -34,6 +34,7 @@ TWO_VALUES = {
     "controls": (True, False),
     "details": (False, True),
     "batch_size": (1, 32),
+    "fast": (True, False),
     "seed": (0, 1),
     "attack.epsilon": (0, 1 / 255),
     "data.name": ("streetdigits", "parquet:images"),
@@ -57,6 +58,9 @@ TWO_VALUES = {
     "attack.random_start": (True, False),
     "attack.targeted": (True, False),
     "attack.seed": (5, 2**63 - 1),
+    "attack.loss": ("cross_entropy", "dlr"),
+    "attack.momentum": (1, 0.5),
+    "attack.queries": (1, 5000),
 }
 
 

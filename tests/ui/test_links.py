@@ -19,6 +19,8 @@ def test_a_link_sets_every_choice(open_page, engine):
         eps="2/255",
         seed="7",
         steps="20",
+        queries="1000",
+        loss="dlr",
         ranges="mse",
         ste="identity",
         crafted="first network",
@@ -34,6 +36,7 @@ def test_a_link_sets_every_choice(open_page, engine):
     assert (spec.quant.weight_bits, spec.quant.act_bits) == (FULL_PRECISION, 3)
     assert (spec.quant.ranges, spec.quant.estimator) == ("mse", "identity")
     assert (spec.attack.name, spec.attack.steps, spec.attack.epsilons) == ("pgd", 20, (2 / 255,))
+    assert spec.attack.loss == "dlr"
     assert spec.crafted_on.model.id == DQ
     assert full.quant.is_full_precision
     assert not app.warning
@@ -97,3 +100,16 @@ def test_the_noise_has_logarithmic_colours_unless_linear_ones_are_chosen(open_pa
     said = [words(open_page("playground", **query)) for query in ({}, {"colours": "Linear"})]
     assert ["same logarithmic colours" in text for text in said] == [True, False]
     assert "Ignored" not in said[1]
+
+
+def test_a_link_sets_how_often_square_asks(open_page, engine):
+    open_page("amplification", net=[DQ], attack="Square", queries="1000")
+    assert {(s.attack.name, s.attack.queries) for s in engine.asked} == {("square", 1000)}
+
+
+@pytest.mark.parametrize("name", ["APGD-CE", "APGD-DLR", "MI-FGSM", "Standard ensemble"])
+def test_strong_attacks_can_be_chosen(name, open_page, engine):
+    app = open_page("amplification", net=[DQ], attack=name)
+    assert name in app.selectbox(key="attack").options
+    assert {s.attack.epsilons for s in engine.asked} == {(1 / 255,)}
+    assert not app.exception

@@ -4,15 +4,19 @@ import contextlib
 
 import pytest
 
-from dqviz.specs import FULL_PRECISION, Craft, ModelSpec, QuantSpec
-from dqviz.ui import choices, requests
+from dqviz.charts import tidy
+from dqviz.specs import ATTACKS, FULL_PRECISION, Craft, ModelSpec, QuantSpec
+from dqviz.ui import choices, requests, robust_requests
 from dqviz.ui.links import plain
 from dqviz.ui.settings import (
     ACT_BITS,
+    ATTACK_NAMES,
     CRAFTED,
     EPSILONS,
+    ITERATED,
     MAX_LEVEL,
     MAX_SAMPLES,
+    QUERYING,
     WEIGHT_BITS,
     Settings,
     epsilon_text,
@@ -106,6 +110,26 @@ def test_an_iterated_attack_takes_the_sidebars_epsilon_and_steps():
     settings = Settings(networks=NETS, attack="pgd", epsilon=2 / 255, steps=20)
     attack = requests.amplification(settings)[0].attack
     assert (attack.name, attack.epsilons, attack.steps) == ("pgd", (2 / 255,), 20)
+
+
+def test_the_loss_is_that_of_attacks_that_have_none_of_their_own():
+    for attack, loss in (("fgsm", "dlr"), ("mifgsm", "dlr"), ("apgd_ce", "cross_entropy")):
+        settings = Settings(networks=NETS, attack=attack, epsilon=2 / 255, loss="dlr")
+        assert requests.amplification(settings)[0].attack.loss == loss
+        ensemble = robust_requests.ensemble(settings)[0].attack
+        assert (ensemble.name, ensemble.loss) == ("standard", "cross_entropy")
+
+
+def test_queries_are_those_of_attacks_that_make_any():
+    for attack, queries in (("square", 2000), ("standard", 2000), ("pgd", 500)):
+        settings = Settings(networks=NETS, attack=attack, epsilon=2 / 255, queries=2000)
+        assert requests.amplification(settings)[0].attack.queries == queries
+
+
+def test_every_attack_has_one_title_on_pages_and_charts():
+    assert tuple(ATTACK_NAMES) == ATTACKS
+    assert {name: tidy.ATTACK_NAMES[name] for name in ATTACKS} == ATTACK_NAMES
+    assert set(ITERATED) | set(QUERYING) <= set(ATTACKS)
 
 
 def test_each_network_is_compared_with_itself_at_full_precision():

@@ -243,9 +243,16 @@ def test_what_the_pages_cannot_take_is_named(engine):
     spec = cell_at(4, 1 / 255, attack="pgd").spec
     other = dataclasses.replace(
         spec,
-        attack=dataclasses.replace(spec.attack, norm="l2", steps=7, seed=5),
+        attack=dataclasses.replace(spec.attack, norm="l2", steps=7, seed=5, loss="dlr"),
         data=dataclasses.replace(spec.data, split="train", name="folder:/elsewhere"),
     )
     lost = " ".join(opening.query_of(other)[1])
+    assert "loss is dlr" in lost
+    assert "queries" not in lost
     for word in ("no shipped one", "data folder", "7 steps", "other seeds", "norm is l2", "split"):
         assert word in lost
+    square = dataclasses.replace(spec.attack, name="square", queries=77, steps=7)
+    query, lost = opening.query_of(dataclasses.replace(spec, attack=square))
+    assert dict(query)["queries"] == "77"
+    assert "77 queries" in " ".join(lost)
+    assert "steps" not in " ".join(lost)

@@ -15,6 +15,7 @@ held before. PGD starts at the image; the others from seeds of their own.
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import statistics
 import subprocess
@@ -29,8 +30,8 @@ from torch import fx, nn
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from benchmarks.contestants import ATTACKS, Contestant, Setting, contestants
-from dqviz.attacks.arithmetic import in_words
-from dqviz.attacks.fast import fast_arithmetic
+from dqviz.attacks.arithmetic import PRECISIONS, WORDS, Arithmetic, in_words, own_arithmetic
+from dqviz.attacks.fast import fast_arithmetic, kind_of
 from dqviz.data import load_data
 from dqviz.measure.accuracy import accuracy
 from dqviz.models import load_checkpoint
@@ -39,6 +40,7 @@ from dqviz.specs import DataSpec, QuantSpec
 
 BITS = {"full": QuantSpec(), "8/4": QuantSpec(weight_bits=8, act_bits=4)}
 CALIBRATION_IMAGES = 256
+Row = dict[str, Any]
 
 
 class Victim(NamedTuple):
@@ -69,15 +71,22 @@ def load(options: argparse.Namespace, bits: str) -> Victim:
     )
 
 
-def race(victim: Victim, setting: Setting, *, rounds: int, bits: str) -> list[dict[str, Any]]:
+def fastest(options: argparse.Namespace, bits: str) -> Arithmetic:
+    """What the fast path takes, or where the network can have it the one that is asked for."""
+    if options.precision in PRECISIONS[kind_of(BITS[bits])]:
+        return dataclasses.replace(own_arithmetic(), precision=options.precision)
+    return fast_arithmetic(BITS[bits])
+
+
+def race(victim: Victim, setting: Setting, options: argparse.Namespace, bits: str) -> list[Row]:
     """Every contestant in turns: one row each."""
-    fast = fast_arithmetic(BITS[bits])
+    fast = fastest(options, bits)
     found = contestants(victim.network, victim.peers_get, setting, fast)
     seconds: dict[str, list[tuple[float, float]]] = {name: [] for name in found}
     robust: dict[str, float] = {}
     for attack in found.values():  # what is done only once is not timed
         timed(attack, victim.images[:8], victim.labels[:8])
-    for _ in range(rounds):
+    for _ in range(options.rounds):
         for name, attack in found.items():
             taken, adversarial = timed(attack, victim.images, victim.labels)
             seconds[name].append(taken)
@@ -108,14 +117,14 @@ def timed(
     return (time.perf_counter() - begin, time.process_time() - used), adversarial
 
 
-def memory(victim: Victim, setting: Setting, name: str, *, bits: str) -> float:
+def memory(victim: Victim, setting: Setting, options: argparse.Namespace, bits: str) -> float:
     """MiB that this process takes for one batch beyond what it holds; asked of a new process."""
     import resource
 
     import psutil
 
-    fast = fast_arithmetic(BITS[bits])
-    attack = contestants(victim.network, victim.peers_get, setting, fast)[name]
+    found = contestants(victim.network, victim.peers_get, setting, fastest(options, bits))
+    attack = found[options.memory_of]
     images, labels = victim.images[: setting.batch], victim.labels[: setting.batch]
     attack(images[:1], labels[:1])
     before = psutil.Process().memory_info().rss
@@ -131,7 +140,7 @@ def memory_in_a_process(name: str, setting: Setting, bits: str) -> float:
     return float(done.stdout.splitlines()[-1])
 
 
-def report(rows: list[dict[str, Any]]) -> None:
+def report(rows: list[Row]) -> None:
     """One line a contestant, ratios to the first."""
     base = rows[0]
     print(f"\n{base['bits']} bits, {base['attack']} at {base['epsilon']:g}/255")
@@ -162,6 +171,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--bits", nargs="+", choices=tuple(BITS), default=tuple(BITS))
     parser.add_argument("--steps", type=int, default=20, help="of APGD")
     parser.add_argument("--queries", type=int, default=100, help="of Square")
+    parser.add_argument("--precision", choices=WORDS, help="instead of what the fast path chose")
     parser.add_argument("--memory", action="store_true", help="measure it too, in new processes")
     parser.add_argument("--memory-of", help=argparse.SUPPRESS)
     parser.add_argument("--out", type=Path, help="a file that rows are appended to, as JSON lines")
@@ -175,7 +185,7 @@ def main() -> None:
     for bits in options.bits:
         victim = load(options, bits)
         if options.memory_of is None:
-            words = in_words(fast_arithmetic(BITS[bits]))
+            words = in_words(fastest(options, bits))
             print(
                 f"torch {torch.__version__}, {options.device}, {torch.get_num_threads()} threads, "
                 f"{torch.backends.cpu.get_cpu_capability()}; {options.arch} at {bits} bits, "
@@ -192,9 +202,9 @@ def main() -> None:
                     device=options.device,
                 )
                 if options.memory_of is not None:
-                    print(memory(victim, setting, options.memory_of, bits=bits))
+                    print(memory(victim, setting, options, bits))
                     return
-                rows = race(victim, setting, rounds=options.rounds, bits=bits)
+                rows = race(victim, setting, options, bits)
                 for row in rows:
                     row["mib"] = (
                         memory_in_a_process(row["contestant"], setting, bits)

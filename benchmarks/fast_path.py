@@ -164,7 +164,8 @@ def measure(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
         copy = copy_of(network, options.gradients, BITS[bits])
         for attack in options.attacks:
             spec = AttackSpec(name=attack, steps=options.steps, queries=options.queries)
-            key = {"bits": bits, "attack": attack, "fast": copy.words, "steps": options.steps}
+            key = {"bits": bits, "attack": attack, "fast": copy.words, "of": len(data)}
+            key |= {"steps": options.steps}
             mine = [row for row in done if key.items() <= row.items()]
             level = mine[0]["epsilon"] if mine else half_broken(network, spec, data)
             for start in range(0, len(data), options.batch):

@@ -74,11 +74,14 @@ class CodedConv2d(nn.Module):
         return through_rounding(levels, x, self.quantizer.estimator, self.quantizer.edges)
 
     def levels_gradient(self, grad: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
-        """That with respect to the quantized input, float32, of the shape of x."""
+        """That with respect to the quantized input, float32, of the shape of x.
+
+        The convolution is linear in its input, so of x it takes the shape alone.
+        """
         weight = self.backward_weight
         grad = grad.to(weight.dtype)
         stride, padding, dilation, groups = _geometry(self.layer)
-        like = grad.new_empty(1).expand(x.shape)  # its values do not matter
+        like = x if x.dtype == weight.dtype else torch.empty_like(x, dtype=weight.dtype)
         found: torch.Tensor = torch.ops.aten.convolution_backward(
             grad, like, weight, None, stride, padding, dilation, False, [0, 0], groups,
             [True, False, False],

@@ -39,9 +39,9 @@ _SEED_HELP = "Chooses the images, and the start of random attacks and controls."
 _STEPS_HELP = "Gradient steps of every attack but FGSM, R+FGSM and Square, which take one or none."
 _QUERIES_HELP = "How often Square, alone or in the ensemble, asks the network about each image."
 _LOSS_HELP = (
-    "What FGSM, R+FGSM, BIM, PGD and MI-FGSM raise; the other attacks have their own. rescaled: the "
-    "cross-entropy of logits made small, where a saturated softmax would hide the gradient. dlr: "
-    "how far the true class lies behind, whatever the scale of the logits."
+    "What FGSM, R+FGSM, BIM, PGD and MI-FGSM raise; the other attacks have their own. rescaled: "
+    "the cross-entropy of logits made small, where a saturated softmax would hide the gradient. "
+    "dlr: how far the true class lies behind, whatever the scale of the logits."
 )
 _CRAFTED_HELP = (
     "Each network: at its own bits, its own weakest direction. First network: one perturbation for "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import concurrent.futures
+import dataclasses
 import json
 import threading
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ import torch
 import dqviz
 from dqviz.attacks import speed_file
 from dqviz.attacks.arithmetic import PRECISIONS, Arithmetic, own_arithmetic
-from dqviz.attacks.speeds import Speeds, candidates, measure_speeds
+from dqviz.attacks.speeds import Speeds, _counted, candidates, measure_speeds
 
 OWN = own_arithmetic()
 ROUNDED = Arithmetic(precision="bfloat16", device="cpu", threads=OWN.threads)
@@ -158,6 +159,12 @@ def test_whoever_comes_second_waits_for_the_first(
         go_on.set()
         assert first.result(60) == second.result(60) == TIMES
     assert len(measured) == 1
+
+
+def test_fewer_threads_count_by_their_slowest_time() -> None:
+    fewer = dataclasses.replace(OWN, threads=OWN.threads - 1)
+    for arithmetic, counted in ((OWN, 1.0), (ROUNDED, 1.0), (fewer, 3.0)):
+        assert _counted([2.0, 1.0, 3.0], arithmetic) == counted
 
 
 def test_measuring_times_the_usual_arithmetic_and_leaves_the_threads_alone() -> None:

@@ -11,6 +11,7 @@ from tests.experiments.conftest import (  # noqa: F401
     data,
     images_folder,
     model,
+    nothing_gains,
     own_data_folder,
 )
 

@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 from safetensors.torch import save_file
 
+from dqviz.attacks.arithmetic import PRECISIONS, own_arithmetic
 from dqviz.experiments import Engine
 from dqviz.models import build
 from dqviz.specs import DataSpec, ExperimentSpec, ModelSpec
@@ -74,6 +75,14 @@ def own_data_folder(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DQVIZ_DATA", str(tmp_path_factory.mktemp("data")))
         yield
+
+
+@pytest.fixture(autouse=True)
+def nothing_gains(monkeypatch):
+    """In this process every gradient is float32, so that numbers do not depend on the machine."""
+    usual = own_arithmetic()
+    times = {kind: {usual: 1.0} for kind in PRECISIONS}
+    monkeypatch.setattr("dqviz.attacks.fast.speeds", lambda: times)
 
 
 @pytest.fixture(scope="module")

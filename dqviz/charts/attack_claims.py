@@ -1,4 +1,4 @@
-"""Sentences on what broke images, what carries over between bits, and the smallest epsilons."""
+"""Sentences on what broke images, and on the smallest epsilons that flip them."""
 
 from __future__ import annotations
 
@@ -10,10 +10,9 @@ from dqviz.charts.breakers import breaker_counts, breaker_curves
 from dqviz.charts.chart import ChartError
 from dqviz.charts.claim import Claim, Kind, family, named, read, refusal_for, rows_of
 from dqviz.charts.paired import SIGNIFICANT
-from dqviz.charts.robust_rows import ROBUST, robust_rows
+from dqviz.charts.robust_rows import ROBUST
 from dqviz.charts.smallest import METRIC, Flips, median_text, read_flips
-from dqviz.charts.tidy import Curve, as_shown, grey_out
-from dqviz.charts.transfer import Victim, victims
+from dqviz.charts.tidy import Curve, grey_out
 from dqviz.proportions import mcnemar
 
 DEFENDED, PLAIN = "dq", "vanilla"
@@ -48,41 +47,6 @@ def _broken(curve: Curve, told: Mapping[str, int], rows: pd.DataFrame) -> Claim:
         else "; the attacks after it broke no more."
     )
     return Claim(text + more, "info", rows_of(rows, [curve]))
-
-
-def transferred_better(table: pd.DataFrame) -> list[Claim]:
-    """Whether a bit-width is attacked better by another's perturbations than by its own."""
-    try:
-        found = [victim for victim in victims(table) if not victim.collapsed]
-    except ChartError:
-        return []
-    worse = [(victim, name) for victim in found if (name := _better_source(victim))]
-    rows = as_shown(robust_rows(table))
-    if not worse:
-        sound = ", ".join(victim.name for victim in found)
-        text = (
-            f"No perturbation carried over to {sound} leaves clearly fewer images right than the "
-            "network's own (intervals of 95 % overlap, or it leaves more)."
-        )
-        return [Claim(text, "info", rows)] if found else []
-    return [Claim(_worse_text(victim, name), "info", rows) for victim, name in worse]
-
-
-def _better_source(victim: Victim) -> str:
-    """The bit-width whose perturbations leave the fewest right, clearly fewer than the own do."""
-    _, low, _ = victim.own
-    clearly = {name: told[0] for name, told in victim.robust.items() if told[2] < low}
-    return min(clearly, key=clearly.__getitem__, default="")
-
-
-def _worse_text(victim: Victim, name: str) -> str:
-    value, low, high = victim.robust[name]
-    own, own_low, own_high = victim.own
-    return (
-        f"Perturbations crafted on {name} leave {value:.1f} % right at {victim.name} "
-        f"({low:.1f} to {high:.1f}), its own {own:.1f} % ({own_low:.1f} to {own_high:.1f}; "
-        "intervals of 95 %): its own gradients mislead the attack, so quote the lower number."
-    )
 
 
 def smallest_compared(table: pd.DataFrame, *, samples: pd.DataFrame) -> list[Claim]:

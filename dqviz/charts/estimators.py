@@ -10,6 +10,8 @@ import plotly.graph_objects as go
 from dqviz.charts.axes import legend_above, note_annotation
 from dqviz.charts.chart import Chart, ChartError
 from dqviz.charts.formulas import FORMULAS
+from dqviz.charts.robust_rows import CLEAN as CLEAN_ACCURACY
+from dqviz.charts.robust_rows import ROBUST, ROUNDED
 from dqviz.charts.style import bar_marker, layout
 from dqviz.charts.tidy import (
     ATTACK_NAMES,
@@ -32,7 +34,8 @@ def estimator_bars(
 ) -> Chart:
     """Robust accuracy of each network by the gradient that the attack took through rounding.
 
-    Clean accuracy stands beside it; whiskers are 95 % Wilson intervals.
+    Clean accuracy stands beside it; whiskers are 95 % Wilson intervals. Where the table has it, the
+    accuracy with images rounded to 8 bits is said at each bar.
 
     Args:
         table: tidy rows of one attack, with a column `estimator` of the names in `ESTIMATORS`;
@@ -45,17 +48,21 @@ def estimator_bars(
             a network has several numbers for one estimator.
     """
     rows = _rows(table, epsilon)
-    robust = rows[rows["metric"] == "robust_accuracy"]
+    robust = rows[rows["metric"] == ROBUST]
     groups = {name: read_curves(part) for name, part in _by_estimator(robust).items()}
-    clean = read_curves(rows[rows["metric"] == "clean_accuracy"].drop_duplicates(_PLACE))
+    clean = read_curves(rows[rows["metric"] == CLEAN_ACCURACY].drop_duplicates(_PLACE))
     curves = max(groups.values(), key=len)
     names = dict(zip((c.key for c in curves), curve_names(curves), strict=True))
     bars = {CLEAN: clean, **groups}
+    by_rounded = _by_estimator(rows[rows["metric"] == ROUNDED])
+    rounded = {name: read_curves(part) for name, part in by_rounded.items()}
     note = collapse_note(any(c.collapsed for c in curves))
     row = robust.iloc[0]
     attack = f"{ATTACK_NAMES.get(row['attack'], row['attack'])} {epsilon_text(row['epsilon'])}"
     figure = {
-        "data": [_trace(key, name, bars, styles_of(curves)) for key, name in names.items()],
+        "data": [
+            _trace(key, name, bars, rounded, styles_of(curves)) for key, name in names.items()
+        ],
         "layout": layout(
             height=height,
             key="estimators",
@@ -95,8 +102,8 @@ def _rows(table: pd.DataFrame, epsilon: float | None) -> pd.DataFrame:
     if unknown:
         raise ChartError(f"estimators are {', '.join(ESTIMATORS)}; found {unknown}")
     attacked = table[~table["attack"].isin(CONTROLS) & (table["layer"] == "network")]
-    rows = select(attacked, ["clean_accuracy", "robust_accuracy"], epsilon=epsilon)
-    robust = rows[rows["metric"] == "robust_accuracy"]
+    rows = select(attacked, [CLEAN_ACCURACY, ROBUST, ROUNDED], epsilon=epsilon)
+    robust = rows[rows["metric"] == ROBUST]
     attacks = sorted(robust["attack"].unique())
     if len(attacks) != 1:
         raise ChartError(f"one attack is compared at a time; found {attacks}")
@@ -115,12 +122,22 @@ def _by_estimator(rows: pd.DataFrame) -> dict[str, pd.DataFrame]:
 
 
 def _trace(
-    key: tuple[str, int, int], name: str, bars: dict[str, list[Curve]], styles: dict[str, Any]
+    key: tuple[str, int, int],
+    name: str,
+    bars: dict[str, list[Curve]],
+    rounded: dict[str, list[Curve]],
+    styles: dict[str, Any],
 ) -> dict[str, Any]:
     """One network's bars, those that it has."""
     own = {group: c for group, curves in bars.items() for c in curves if c.key == key}
     value, low, high = (_percent(own, s) for s in ("value", "low", "high"))
     curve = next(iter(own.values()))
+    said = {
+        group: f"; rounded to 8 bits {100 * c.values('value')[0]:.1f} %"
+        for group, curves in rounded.items()
+        for c in curves
+        if c.key == key
+    }
     colour = colour_of(curve, styles)
     return {
         "type": "bar",
@@ -138,9 +155,11 @@ def _trace(
             "width": 6,
         },
         "marker": bar_marker(colour, styles[curve.network].hatch, key[1], key[2]),
-        "customdata": list(zip(low, high, strict=True)),
+        "customdata": [
+            [*ends, said.get(group, "")] for group, *ends in zip(own, low, high, strict=True)
+        ],
         "hovertemplate": f"{name}, %{{x}}: %{{y:.1f}} % "
-        "(%{customdata[0]:.1f} to %{customdata[1]:.1f})<extra></extra>",
+        "(%{customdata[0]:.1f} to %{customdata[1]:.1f}%{customdata[2]})<extra></extra>",
     }
 
 

@@ -23,12 +23,14 @@ ITSELF = "itself"
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Victim:
     """A bit-width of the network: its clean accuracy and, by the name of the bit-width that the
-    perturbation was crafted on, its accuracy with the 95 % interval, all in percent."""
+    perturbation was crafted on, its accuracy with the 95 % interval, all in percent. `sources` has
+    what the column `crafted_on` calls those bit-widths."""
 
     name: str
     clean: float
     collapsed: bool
     robust: dict[str, tuple[float, float, float]]
+    sources: dict[str, str]
 
     @property
     def own(self) -> tuple[float, float, float]:
@@ -58,16 +60,15 @@ def victims(table: pd.DataFrame, *, epsilon: float | None = None) -> list[Victim
 
 def _victim(name: str, rows: pd.DataFrame, network: str) -> Victim:
     robust = rows[rows["metric"] == ROBUST]
-    by_source = {
-        _source(str(source), network, name): _interval(part)
-        for source, part in robust.groupby("crafted_on", sort=False)
-    }
+    parts = {str(source): part for source, part in robust.groupby("crafted_on", sort=False)}
+    sources = {_source(source, network, name): source for source in parts}
     clean = rows[(rows["metric"] == CLEAN) & (rows["statistic"] == "value")]["value"]
     return Victim(
         name=name,
         clean=100 * float(clean.iloc[0]),
         collapsed=bool(rows["collapsed"].any()),
-        robust=by_source,
+        robust={where: _interval(parts[source]) for where, source in sources.items()},
+        sources=sources,
     )
 
 

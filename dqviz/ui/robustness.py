@@ -91,14 +91,14 @@ def pictures(tab: str, view: View, at: float, choice: Choice) -> dict[str, Calla
 
 def statements(tab: str, choice: Choice) -> tuple[Sequence[show.Maker], Sequence[show.Maker]]:
     """What a tab says of the rows alone, and of rows with the numbers by image."""
-    if tab == "Transfer":
-        return [claims.transferred_better], []
     if tab == "Compare" and choice.pair is not None:
         one, other = choice.pair
         return [], [partial(claims.two_compared, one=one, other=other)]
     paired: Mapping[str, show.Maker] = {
         "Epsilon": partial(claims.accuracy_difference, metric="robust_accuracy"),
+        "Bit-width": claims.bits_compared,
         "Which attack": claims.broken_by_which,
+        "Transfer": claims.transferred_better,
         "Smallest epsilon": claims.smallest_compared,
     }
     return [], [paired[tab]] if tab in paired else []

@@ -46,7 +46,10 @@ class View:
 
     @property
     def samples(self) -> pd.DataFrame:
-        """The numbers by image of all results; not to be changed."""
+        """The numbers by image of all results; not to be changed.
+
+        A column `crafted_on` says of each what its rows say.
+        """
         return _all_samples(self.keys, self.results)
 
     @property
@@ -103,5 +106,9 @@ def _samples(keys: tuple[str, ...], _results: tuple[Result, ...]) -> dict[float,
 
 @st.cache_resource(max_entries=32, show_spinner=False)
 def _all_samples(keys: tuple[str, ...], _results: tuple[Result, ...]) -> pd.DataFrame:
-    parts = [result.samples for result in _results if not result.samples.empty]
+    parts = [
+        result.samples.assign(crafted_on=result.table["crafted_on"].iloc[0])
+        for result in _results
+        if not result.samples.empty
+    ]
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()

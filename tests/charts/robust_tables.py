@@ -128,6 +128,18 @@ def transfer_table(found: dict[tuple[int, int], int] = TRANSFER, **more: Any) ->
     return table(rows)
 
 
+def transfer_images(found: dict[tuple[int, int], int] = TRANSFER) -> pd.DataFrame:
+    """The images to the numbers of `transfer_table`: the first ones are right."""
+    parts = []
+    for (source, target), robust in found.items():
+        bits = FULL if target == 32 else {"weight_bits": 8, "act_bits": target}
+        label = VANILLA if source == 32 else f"{VANILLA} W8 A{source}"
+        crafted_on = "itself" if source == target else label
+        part = images(VANILLA, "robust_accuracy", range(robust), **bits)
+        parts.append(part.assign(crafted_on=crafted_on))
+    return pd.concat(parts)
+
+
 def smallest(**more: Any) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Vanilla: flips at 0 (wrong), 1, 2, 3/255; DQ twice that, its last image not up to 5/255."""
     levels = {VANILLA: [0, 1, 2, 3], DQ: [0, 2, 4, np.inf]}

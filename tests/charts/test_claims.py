@@ -284,7 +284,13 @@ def test_no_conclusion_without_a_partner_at_full_precision():
     assert "not there at full precision" in claim.text
 
 
-OF_SAMPLES = ("broken_by_which", "smallest_compared", "transferred_better", "two_compared")
+OF_SAMPLES = (
+    "bits_compared",
+    "broken_by_which",
+    "smallest_compared",
+    "transferred_better",
+    "two_compared",
+)
 """Those that compare images one by one; see test_robust_claims."""
 
 

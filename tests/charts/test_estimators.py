@@ -39,6 +39,18 @@ def test_bars_and_whiskers_are_the_tables_numbers():
     assert set(chart.table["estimator"]) == set(ESTIMATORS)
 
 
+def test_the_accuracy_of_rounded_images_is_said_at_its_bar():
+    plain = estimator_table()
+    clipped = (plain["metric"] == "robust_accuracy") & (plain["estimator"] == "clipped")
+    more = plain[clipped].assign(metric="robust_accuracy_uint8", value=lambda t: t["value"] + 0.02)
+    chart = estimator_bars(pd.concat([plain, more]))
+    bar = chart.figure.data[0]
+    said = {x: told[2] for x, told in zip(bar.x, bar.customdata, strict=True)}
+    assert said["clipped"] == "; rounded to 8 bits 32.0 %"
+    assert said["identity"] == ""
+    assert "robust_accuracy_uint8" in set(chart.table["metric"])
+
+
 def test_the_order_is_the_specifications_whatever_the_tables():
     shuffled = estimator_table(estimators=ESTIMATORS[::-1])
     assert list(estimator_bars(shuffled).figure.data[0].x) == ["clean", *ESTIMATORS]

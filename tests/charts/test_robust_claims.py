@@ -5,13 +5,17 @@ import pytest
 
 from dqviz.charts import claims
 from tests.charts.robust_tables import (
+    FULL,
     TRANSFER,
+    accuracies,
     ensemble,
+    images,
     pair,
     smallest,
+    transfer_images,
     transfer_table,
 )
-from tests.charts.tables import DQ, VANILLA
+from tests.charts.tables import DQ, VANILLA, table
 
 ONE, OTHER = (DQ, 8, 4), (VANILLA, 8, 4)
 
@@ -19,6 +23,10 @@ ONE, OTHER = (DQ, 8, 4), (VANILLA, 8, 4)
 def compared(one=ONE, other=OTHER, **right):
     rows, samples = pair(**right)
     return claims.two_compared(rows, samples=samples, one=one, other=other)
+
+
+def transferred(found):
+    return claims.transferred_better(transfer_table(found), samples=transfer_images(found))
 
 
 def test_two_networks_are_compared_clean_attacked_and_on_common_images():
@@ -89,20 +97,54 @@ def test_nothing_is_said_of_breakers_of_a_collapsed_network_or_without_them():
 
 
 def test_a_better_perturbation_from_elsewhere_is_named():
-    (claim,) = claims.transferred_better(transfer_table())
-    assert "crafted on full precision leave 50.0 % right at W8 A4" not in claim.text
+    (claim,) = transferred({**TRANSFER, (32, 4): 28})
     assert claim.text.startswith("No perturbation carried over to full precision, W8 A4 leaves")
-    masked = transfer_table({**TRANSFER, (32, 4): 8})
-    (claim,) = claims.transferred_better(masked)
-    assert "crafted on full precision leave 20.0 % right at W8 A4 (10.5 to 34.8)" in claim.text
-    assert "its own 75.0 % (59.8 to 85.8;" in claim.text
+    (claim,) = transferred({**TRANSFER, (32, 4): 8})
+    assert "crafted on full precision leave 20.0 % right at W8 A4, its own 75.0 %" in claim.text
+    assert "-55.0 points (95 % interval -" in claim.text
+    assert "0 against 22 images, McNemar's exact test p < 0.01" in claim.text
     assert claim.kind == "info"
 
 
+def test_several_tries_at_one_network_are_counted():
+    # six images fewer: p = 2 / 2^6 = 0.03 for one try, 0.06 for two
+    (claim,) = transferred({**TRANSFER, (32, 4): 24})
+    assert claim.text.startswith("No perturbation")
+    # seven: 2 / 2^7 = 0.016 and 0.03
+    (claim,) = transferred({**TRANSFER, (32, 4): 23})
+    assert "0 against 7 images, McNemar's exact test p = 0.03" in claim.text
+
+
 def test_of_collapsed_columns_nothing_is_said():
-    worse = {**TRANSFER, (32, 2): 0, (2, 2): 40}
-    (claim,) = claims.transferred_better(transfer_table(worse))
+    (claim,) = transferred({**TRANSFER, (32, 2): 0, (2, 2): 40})
     assert "A2" not in claim.text
+
+
+def by_bits(*, weights="vanilla", low=range(10), high=range(8, 30), **more):
+    """A network at full precision, 8/4 and 8/3 bits; its claims."""
+    network = VANILLA if weights == "vanilla" else DQ
+    rows, found = [], []
+    for act_bits, right in ((32, high), (4, low), (3, range(1))):
+        bits = FULL if act_bits == 32 else {"weight_bits": 8, "act_bits": act_bits}
+        rows += accuracies(network, 38, len(right), **bits, **more)
+        found.append(images(network, "robust_accuracy", right, **bits))
+    return claims.bits_compared(table(rows), samples=pd.concat(found))
+
+
+def test_fewest_bits_are_compared_with_most_image_by_image():
+    (claim,) = by_bits()
+    assert claim.text.startswith("Under FGSM 1/255, 40 images, resnet20 vanilla, W8 A4 classifies")
+    assert "classifies 25.0 % correctly and at full precision 55.0 %" in claim.text
+    assert "8 against 20 images" in claim.text
+    assert claim.kind == "supports"
+    assert by_bits(weights="dq")[0].kind == "contradicts"
+    assert by_bits(weights="dq", low=range(30), high=range(10))[0].kind == "supports"
+    assert by_bits(low=range(9), high=range(10))[0].kind == "undecided"
+    assert by_bits(crafted_on="elsewhere")[0].kind == "undecided"
+
+
+def test_bits_that_have_collapsed_are_passed_over():
+    assert by_bits(clean_accuracy=0.2) == []
 
 
 def test_smallest_epsilons_are_compared_image_by_image():

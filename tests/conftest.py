@@ -7,8 +7,19 @@ import random
 import sys
 from collections.abc import Generator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
+
+IN_TURN = (
+    "tests/browser/",
+    "tests/jobs/",
+    "tests/experiments/test_engine",
+    "tests/experiments/test_real_engine",
+    "tests/studies/test_faults",
+)
+"""Tests that start several processes and wait for them: two at once would starve both."""
 
 UNPUBLISHED = "not published with the project: "
 """How the reason begins of the only tests that may be skipped in continuous integration."""
@@ -32,6 +43,18 @@ def seeded() -> None:
         sys.modules["numpy"].random.seed(0)
     if "torch" in sys.modules:
         sys.modules["torch"].manual_seed(0)
+
+
+class OneWaiting(LoadScopeScheduling):  # type: ignore[misc]
+    """Of the processes that run tests, one runs those `IN_TURN`; the rest goes file by file."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "in turn" if nodeid.startswith(IN_TURN) else nodeid.partition("::")[0]
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> OneWaiting:
+    """Used where tests run in several processes (`-n 0` runs them in one)."""
+    return OneWaiting(config, log)
 
 
 def skip_as_failure(report: pytest.TestReport | pytest.CollectReport) -> None:

@@ -1,6 +1,7 @@
 """The app as it is shipped, with the real engine: a fresh server, live numbers, pictures.
 
-The README's pictures are taken in every run; with DQVIZ_SCREENSHOTS set they go into docs/images.
+Pictures are taken in every run, of one network on few images and for the most part in one scheme;
+with DQVIZ_SCREENSHOTS set they are the README's, in both, and go into docs/images.
 """
 
 import io
@@ -49,19 +50,25 @@ SHOTS = [
 ]
 
 
-@pytest.fixture
-def pictures(tmp_path):
-    """Where pictures are written: docs/images if that is wanted."""
-    return ROOT / "docs" / "images" if os.environ.get("DQVIZ_SCREENSHOTS") else tmp_path
+WANTED = bool(os.environ.get("DQVIZ_SCREENSHOTS"))
+LITTLE = "n=16&net=streetdigits/resnet20/dq"
 
 
-@pytest.mark.parametrize(("name", "path", "query", "keys", "height"), SHOTS)
-def test_pictures_for_the_readme(
-    fresh, open_tab, pictures, scheme, name, path, query, keys, height
-):
+def shots():
+    """Every page in light, one of them in dark; all in both where the pictures are wanted."""
+    for shot in SHOTS:
+        for scheme in ("light", "dark"):
+            if WANTED or scheme == "light" or shot is SHOTS[0]:
+                yield pytest.param(scheme, shot, id=f"{shot[0]}-{scheme}")
+
+
+@pytest.mark.parametrize(("scheme", "shot"), list(shots()))
+def test_pictures_for_the_readme(fresh, open_tab, tmp_path, scheme, shot):
+    name, path, query, keys, height = shot
+    pictures = ROOT / "docs" / "images" if WANTED else tmp_path
     tab = open_tab(fresh, scheme)
     tab.page.set_viewport_size({"width": 1400, "height": height})
-    tab.open(path, query)
+    tab.open(path, query if WANTED else f"{LITTLE}&{query}")
     for key in keys:
         assert tab.wait_for_chart(key)
     tab.settle()

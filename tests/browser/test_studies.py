@@ -60,6 +60,8 @@ def test_a_click_on_a_point_leads_to_its_setting(study, fake_server, open_tab):
     assert [address.partition("?")[0] for address in addresses] == [
         "amplification",
         "amplification",
+        "robustness",
+        "trust",
         "lipschitz",
         "playground",
     ]

@@ -1,5 +1,6 @@
 """The app over an engine that computes nothing, run without a browser."""
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,14 @@ from streamlit.testing.v1 import AppTest
 
 from dqviz.ui import choices, jobs
 from tests.ui.fake_engine import NETWORKS, FakeEngine
+
+
+@pytest.fixture(autouse=True)
+def main_module():
+    """An app that was run here stays the main module, which processes started later would run."""
+    before = sys.modules["__main__"]
+    yield
+    sys.modules["__main__"] = before
 
 
 @pytest.fixture

@@ -224,7 +224,9 @@ def test_the_point_that_is_selected_leads_to_its_very_setting(open_page, rich_st
     monkeypatch.setattr(show, "_put", lambda *args, **more: [list(address)])
     app = open_page("studies", number="robust accuracy")
     links = {link.proto.label: link.proto.url for link in app.get("link_button")}
-    assert list(links) == ["Amplification", "Accuracy", "Lipschitz", "Playground"]
+    assert list(links) == [
+        *("Amplification", "Accuracy", "Robustness", "Can you trust it?", "Lipschitz", "Playground")
+    ]
     query = dict(parse_qsl(urlsplit(links["Accuracy"]).query))
     expected = {"net": address[0], "abits": "4", "wbits": "32", "eps": "3.3/255", "n": "64"}
     assert query | expected == query
@@ -243,16 +245,17 @@ def test_what_the_pages_cannot_take_is_named(engine):
     spec = cell_at(4, 1 / 255, attack="pgd").spec
     other = dataclasses.replace(
         spec,
-        attack=dataclasses.replace(spec.attack, norm="l2", steps=7, seed=5, loss="dlr"),
+        attack=dataclasses.replace(spec.attack, norm="l2", steps=7, seed=5, momentum=0.5),
         data=dataclasses.replace(spec.data, split="train", name="folder:/elsewhere"),
     )
     lost = " ".join(opening.query_of(other)[1])
-    assert "loss is dlr" in lost
+    assert "momentum is 0.5" in lost
     assert "queries" not in lost
     for word in ("no shipped one", "data folder", "7 steps", "other seeds", "norm is l2", "split"):
         assert word in lost
     square = dataclasses.replace(spec.attack, name="square", queries=77, steps=7)
     query, lost = opening.query_of(dataclasses.replace(spec, attack=square))
     assert dict(query)["queries"] == "77"
+    assert dict(query)["loss"] == "cross_entropy"
     assert "77 queries" in " ".join(lost)
     assert "steps" not in " ".join(lost)

@@ -21,6 +21,10 @@ IN_TURN = (
 )
 """Tests that start several processes and wait for them: two at once would starve both."""
 
+THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+AT_FIRST = {name: os.environ.get(name) for name in THREADS}
+"""Dask's nannies set these in the process that starts them, for all that it starts later."""
+
 UNPUBLISHED = "not published with the project: "
 """How the reason begins of the only tests that may be skipped in continuous integration."""
 
@@ -36,9 +40,14 @@ def shared_folder() -> Path:
 
 
 @pytest.fixture(autouse=True)
-def seeded() -> None:
-    """Every test meets the same random numbers each time: one that fails can be run again."""
+def as_at_first() -> None:
+    """Every test meets the same random numbers and threads: one that fails can be run again."""
     random.seed(0)
+    for name, value in AT_FIRST.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
     if "numpy" in sys.modules:
         sys.modules["numpy"].random.seed(0)
     if "torch" in sys.modules:

@@ -13,6 +13,7 @@ from dqviz.charts.chart import Chart, ChartError
 from dqviz.charts.formulas import FORMULAS
 from dqviz.charts.right_images import compared
 from dqviz.charts.robust_rows import CLEAN, ROBUST, ROUNDED
+from dqviz.charts.shares import whiskers
 from dqviz.charts.style import SLOTS, layout
 from dqviz.charts.tidy import Curve
 from dqviz.proportions import Proportion, wilson
@@ -144,16 +145,10 @@ def _points(kind: str, shares: dict[str, Proportion], place: int) -> dict[str, A
         "name": kind,
         "x": values,
         "y": list(shares),
-        "error_x": {
-            "type": "data",
-            "symmetric": False,
-            "array": [h - v for h, v in zip(high, values, strict=True)],
-            "arrayminus": [v - w for v, w in zip(values, low, strict=True)],
-            "thickness": 2,
-            "width": 5,
-            "color": colour,
-            "visible": place == 0,  # the two nearly lie on one another
-        },
+        # the two nearly lie on one another
+        "error_x": whiskers(
+            values, low, high, thickness=2, width=5, color=colour, visible=place == 0
+        ),
         "marker": {
             "symbol": ("circle", "square-open")[place],
             "size": 11 + 3 * place,

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pandas as pd
 import plotly.graph_objects as go
 
-from dqviz.charts.axes import legend_above, note_annotation
 from dqviz.charts.chart import Chart, ChartError
 from dqviz.charts.formulas import FORMULAS
 from dqviz.charts.robust_rows import CLEAN as CLEAN_ACCURACY
 from dqviz.charts.robust_rows import ROBUST, ROUNDED
-from dqviz.charts.style import bar_marker, layout
+from dqviz.charts.shares import bars_layout, share_bars, share_words
 from dqviz.charts.tidy import (
     ATTACK_NAMES,
     Curve,
@@ -23,7 +20,7 @@ from dqviz.charts.tidy import (
     read_curves,
     select,
 )
-from dqviz.charts.traces import colour_of, styles_of
+from dqviz.charts.traces import styles_of
 from dqviz.specs import CONTROLS, ESTIMATORS
 
 CLEAN = "clean"
@@ -59,27 +56,21 @@ def estimator_bars(
     note = collapse_note(any(c.collapsed for c in curves))
     row = robust.iloc[0]
     attack = f"{ATTACK_NAMES.get(row['attack'], row['attack'])} {epsilon_text(row['epsilon'])}"
+    data, words = [], []
+    for place, (key, name) in enumerate(names.items()):
+        own = _of(key, bars)
+        said = {
+            group: f"; rounded to 8 bits {100 * c.values('value')[0]:.1f} %"
+            for group, c in _of(key, rounded).items()
+        }
+        first = next(iter(own.values()))
+        data.append(share_bars(first, name, own, styles_of(curves), place, said=said))
+        words.append(f"{name}: {', '.join(share_words(*told) for told in own.items())}.")
+    title = f"Gradient through rounding (attack: {attack})"
     figure = {
-        "data": [
-            _trace(key, name, bars, rounded, styles_of(curves)) for key, name in names.items()
-        ],
-        "layout": layout(
-            height=height,
-            key="estimators",
-            hovermode="closest",
-            barmode="group",
-            bargap=0.25,
-            bargroupgap=0.08,
-            xaxis={
-                "title": {"text": f"Gradient through rounding (attack: {attack})"},
-                "type": "category",
-            },
-            yaxis={"title": {"text": "Accuracy (%)"}, "range": [0, 102], "automargin": True},
-            legend=legend_above(note, height),
-            annotations=note_annotation(note),
-        ),
+        "data": data,
+        "layout": bars_layout(key="estimators", title=title, note=note, height=height),
     }
-    words = [_words(key, name, bars) for key, name in names.items()]
     return Chart(
         figure=go.Figure(figure),
         title="Robust accuracy by gradient through rounding",
@@ -121,56 +112,6 @@ def _by_estimator(rows: pd.DataFrame) -> dict[str, pd.DataFrame]:
     return {name: part for name, part in parts.items() if len(part)}
 
 
-def _trace(
-    key: tuple[str, int, int],
-    name: str,
-    bars: dict[str, list[Curve]],
-    rounded: dict[str, list[Curve]],
-    styles: dict[str, Any],
-) -> dict[str, Any]:
-    """One network's bars, those that it has."""
-    own = {group: c for group, curves in bars.items() for c in curves if c.key == key}
-    value, low, high = (_percent(own, s) for s in ("value", "low", "high"))
-    curve = next(iter(own.values()))
-    said = {
-        group: f"; rounded to 8 bits {100 * c.values('value')[0]:.1f} %"
-        for group, curves in rounded.items()
-        for c in curves
-        if c.key == key
-    }
-    colour = colour_of(curve, styles)
-    return {
-        "type": "bar",
-        "name": name,
-        "x": list(own),
-        "y": value,
-        "offsetgroup": name,
-        "error_y": {
-            "type": "data",
-            "symmetric": False,
-            "array": [h - v for h, v in zip(high, value, strict=True)],
-            "arrayminus": [v - w for v, w in zip(value, low, strict=True)],
-            "color": colour,
-            "thickness": 2,
-            "width": 6,
-        },
-        "marker": bar_marker(colour, styles[curve.network].hatch, key[1], key[2]),
-        "customdata": [
-            [*ends, said.get(group, "")] for group, *ends in zip(own, low, high, strict=True)
-        ],
-        "hovertemplate": f"{name}, %{{x}}: %{{y:.1f}} % "
-        "(%{customdata[0]:.1f} to %{customdata[1]:.1f}%{customdata[2]})<extra></extra>",
-    }
-
-
-def _percent(curves: dict[str, Curve], statistic: str) -> list[float]:
-    return [100 * c.values(statistic)[0] for c in curves.values()]
-
-
-def _words(key: tuple[str, int, int], name: str, bars: dict[str, list[Curve]]) -> str:
-    own = {group: c for group, curves in bars.items() for c in curves if c.key == key}
-    parts = []
-    for group, curve in own.items():
-        value, low, high = (100 * curve.values(s)[0] for s in ("value", "low", "high"))
-        parts.append(f"{group} {value:.1f} % ({low:.1f} to {high:.1f})")
-    return f"{name}: {', '.join(parts)}."
+def _of(key: tuple[str, int, int], groups: dict[str, list[Curve]]) -> dict[str, Curve]:
+    """One network's curve in each group that it has one in."""
+    return {group: c for group, curves in groups.items() for c in curves if c.key == key}

@@ -16,6 +16,7 @@ from dqviz.charts.chart import Chart, ChartError
 from dqviz.charts.formulas import FORMULAS
 from dqviz.charts.lines import lines_by_layer
 from dqviz.charts.notes import chart_note
+from dqviz.charts.shares import whiskers
 from dqviz.charts.style import GREY, bits_marker, layout
 from dqviz.charts.tidy import (
     Curve,
@@ -117,15 +118,7 @@ def _areas(
             "symbol": symbols,
             "size": 11,
         },
-        "error_x": {
-            "type": "data",
-            "symmetric": False,
-            "array": [h - v for h, v in zip(high, value, strict=True)],
-            "arrayminus": [v - w for v, w in zip(value, low, strict=True)],
-            "color": GREY,
-            "thickness": 1.6,
-            "width": 5,
-        },
+        "error_x": whiskers(value, low, high, color=GREY, thickness=1.6, width=5),
         "customdata": list(zip(low, high, strict=True)),
         "hovertemplate": f"%{{y}}, {score}: %{{x:.2f}} "
         "(%{customdata[0]:.2f} to %{customdata[1]:.2f})<extra></extra>",

@@ -13,6 +13,7 @@ from dqviz.charts.axes import row_axis
 from dqviz.charts.chart import Chart, ChartError
 from dqviz.charts.formulas import FORMULAS
 from dqviz.charts.masking_words import QUESTIONS, VARIANTS
+from dqviz.charts.shares import whiskers
 from dqviz.charts.style import SLOTS, layout
 from dqviz.charts.tidy import as_shown
 
@@ -173,23 +174,15 @@ def _trace(
         if (name == "attack") == own
     ]
     colour = COLOURS["attack" if own else "other"]
-    values = [told["value"] for _, told in chosen]
+    values, low, high = ([told[s] for _, told in chosen] for s in ("value", "low", "high"))
     return {
         "type": "scatter",
         "mode": "markers",
         "x": values,
         "y": [label for label, _ in chosen],
-        "error_x": {
-            "type": "data",
-            "symmetric": False,
-            "array": [told["high"] - told["value"] for _, told in chosen],
-            "arrayminus": [told["value"] - told["low"] for _, told in chosen],
-            "color": colour,
-            "thickness": 2,
-            "width": 5,
-        },
+        "error_x": whiskers(values, low, high, color=colour, thickness=2, width=5),
         "marker": {"color": colour, "size": 11, "symbol": "diamond" if own else "circle"},
-        "customdata": [(told["low"], told["high"]) for _, told in chosen],
+        "customdata": list(zip(low, high, strict=True)),
         "hovertemplate": "%{y}: %{x:.1f} % (%{customdata[0]:.1f} to %{customdata[1]:.1f})"
         "<extra></extra>",
     }

@@ -19,11 +19,11 @@ from dqviz.charts.robust_rows import (
     ROUNDED,
     WORDS,
     RobustCurve,
-    Share,
     read_robust,
     robust_names,
     robust_rows,
 )
+from dqviz.charts.shares import whiskers
 from dqviz.charts.style import GREY, NetworkStyle, bits_dash, bits_marker, layout, network_styles
 from dqviz.charts.tidy import ATTACK_NAMES, as_shown, collapse_note, epsilon_text
 
@@ -123,6 +123,7 @@ def _trace(
     shares, own = curve.shares[metric], metric == ROBUST
     colours = [GREY if share.collapsed else style.colour for share in shares]
     dash = bits_dash(*curve.bits) if own else DASHES[metric]
+    value, low, high = ([getattr(s, end) for s in shares] for end in ("value", "low", "high"))
     return {
         "type": "scatter",
         "mode": "lines+markers",
@@ -130,8 +131,8 @@ def _trace(
         "legendgroup": name,
         "showlegend": own,
         "x": [share.x if against == "epsilon" else f"{share.x:.0f}" for share in shares],
-        "y": [share.value for share in shares],
-        "error_y": _whiskers(shares, colours[0], visible=own),
+        "y": value,
+        "error_y": whiskers(value, low, high, thickness=1.2, color=colours[0], visible=own),
         "line": {
             "color": GREY if curve.collapsed else style.colour,
             "width": 2.2 if own else 1.3,
@@ -142,21 +143,9 @@ def _trace(
             "size": 8 if own else 5,
             "color": colours,
         },
-        "customdata": [(share.low, share.high) for share in shares],
+        "customdata": list(zip(low, high, strict=True)),
         "hovertemplate": f"{WORDS[metric]}: %{{y:.1f}} % (%{{customdata[0]:.1f}} to "
         f"%{{customdata[1]:.1f}}) at %{{x}}<extra>{name}</extra>",
-    }
-
-
-def _whiskers(shares: Sequence[Share], colour: str, *, visible: bool) -> dict[str, Any]:
-    return {
-        "type": "data",
-        "symmetric": False,
-        "array": [share.high - share.value for share in shares],
-        "arrayminus": [share.value - share.low for share in shares],
-        "thickness": 1.2,
-        "color": colour,
-        "visible": visible,
     }
 
 

@@ -30,11 +30,11 @@ from torch import fx, nn
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from benchmarks.contestants import ATTACKS, Contestant, Setting, contestants
+from benchmarks.peers import add_network, load_network
 from dqviz.attacks.arithmetic import PRECISIONS, WORDS, Arithmetic, in_words, own_arithmetic
 from dqviz.attacks.fast import fast_arithmetic, kind_of
 from dqviz.data import load_data
 from dqviz.measure.accuracy import accuracy
-from dqviz.models import load_checkpoint
 from dqviz.quantize import quantize_model
 from dqviz.specs import DataSpec, QuantSpec
 
@@ -54,8 +54,7 @@ class Victim(NamedTuple):
 
 def load(options: argparse.Namespace, bits: str) -> Victim:
     """The network at some bits, and the first images of the data."""
-    mean, std = (tuple(map(float, text.split(","))) for text in (options.mean, options.std))
-    model = load_checkpoint(options.checkpoint, arch=options.arch, classes=10, mean=mean, std=std)
+    model = load_network(options)
     data = load_data(DataSpec(name=options.data))
     calibration = data.images[-CALIBRATION_IMAGES:]
     quantized = quantize_model(model, BITS[bits], calibration=calibration)
@@ -158,11 +157,7 @@ def report(rows: list[Row]) -> None:
 def parse() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--checkpoint", required=True)
-    parser.add_argument("--data", required=True, help="a data set's name, such as parquet:PATH")
-    parser.add_argument("--arch", default="resnet20")
-    parser.add_argument("--mean", default="0.485,0.456,0.406")
-    parser.add_argument("--std", default="0.229,0.224,0.225")
+    add_network(parser)
     parser.add_argument("--n", type=int, default=512)
     parser.add_argument("--batch", type=int, default=128)
     parser.add_argument("--rounds", type=int, default=3)

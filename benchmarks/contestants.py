@@ -7,17 +7,14 @@ lacks it is not asked for.
 from __future__ import annotations
 
 import dataclasses
-import importlib
-import sys
-import warnings
 from collections.abc import Callable
-from types import ModuleType
 from typing import Any
 
 import torch
 from torch import fx, nn
 from torch.utils.data import DataLoader, TensorDataset
 
+from benchmarks.peers import library
 from dqviz.attacks import craft
 from dqviz.attacks.arithmetic import Arithmetic, own_arithmetic, threads_of
 from dqviz.attacks.fast import gradients_in
@@ -117,7 +114,7 @@ def _in_batches(attack: Contestant, batch: int) -> Contestant:
 
 
 def _torchattacks(model: nn.Module, setting: Setting) -> dict[str, Contestant]:
-    peer = _peer("torchattacks")
+    peer = library("torchattacks")
     if peer is None:
         return {}
     eps, steps, queries = setting.epsilon, setting.steps, setting.queries
@@ -136,7 +133,7 @@ def _torchattacks(model: nn.Module, setting: Setting) -> dict[str, Contestant]:
 
 
 def _foolbox(model: nn.Module, setting: Setting) -> dict[str, Contestant]:
-    peer = _peer("foolbox") if setting.attack in ("fgsm", "pgd10", "pgd50") else None
+    peer = library("foolbox") if setting.attack in ("fgsm", "pgd10", "pgd50") else None
     if peer is None:
         return {}
     network = peer.PyTorchModel(model, bounds=(0, 1), device=setting.device)
@@ -150,8 +147,8 @@ def _foolbox(model: nn.Module, setting: Setting) -> dict[str, Contestant]:
 
 
 def _secml(model: nn.Module, setting: Setting) -> dict[str, Contestant]:
-    peer = _peer("secmlt.adv.evasion.pgd") if setting.attack.startswith("pgd") else None
-    models = _peer("secmlt.models.pytorch.base_pytorch_nn") if peer is not None else None
+    peer = library("secmlt.adv.evasion.pgd") if setting.attack.startswith("pgd") else None
+    models = library("secmlt.models.pytorch.base_pytorch_nn") if peer is not None else None
     if peer is None or models is None:
         return {}
     attack = peer.PGD(
@@ -169,13 +166,3 @@ def _secml(model: nn.Module, setting: Setting) -> dict[str, Contestant]:
         return found
 
     return {"secml-torch": run}
-
-
-def _peer(name: str) -> ModuleType | None:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            return importlib.import_module(name)
-        except ImportError as error:
-            print(f"{name} is left out: {error}", file=sys.stderr)
-            return None

@@ -28,6 +28,7 @@ from torch import fx, nn
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from benchmarks.emulation import emulated
+from benchmarks.peers import add_network, load_network
 from dqviz.attacks import craft
 from dqviz.attacks.arithmetic import (
     PRECISIONS,
@@ -40,7 +41,6 @@ from dqviz.attacks.arithmetic import (
 from dqviz.attacks.fast import fast_arithmetic, gradients_in, kind_of
 from dqviz.data import ImageData, load_data
 from dqviz.measure.accuracy import correctness
-from dqviz.models import load_checkpoint
 from dqviz.quantize import quantize_model
 from dqviz.specs import AttackSpec, DataSpec, QuantSpec
 
@@ -142,8 +142,7 @@ def report(rows: Iterable[dict[str, Any]]) -> None:
 
 def load(options: argparse.Namespace) -> tuple[nn.Module, ImageData]:
     """The network, and the images."""
-    mean, std = (tuple(map(float, text.split(","))) for text in (options.mean, options.std))
-    model = load_checkpoint(options.checkpoint, arch=options.arch, classes=10, mean=mean, std=std)
+    model = load_network(options)
     return model, load_data(DataSpec(name=options.data, n_samples=options.n, seed=1))
 
 
@@ -188,12 +187,8 @@ def measure(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
 def parse() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--checkpoint", required=True)
-    parser.add_argument("--data", required=True, help="a data set's name, such as parquet:PATH")
+    add_network(parser)
     parser.add_argument("--out", required=True, type=Path, help="where rows are kept, JSON lines")
-    parser.add_argument("--arch", default="resnet20")
-    parser.add_argument("--mean", default="0.485,0.456,0.406")
-    parser.add_argument("--std", default="0.229,0.224,0.225")
     parser.add_argument("--n", type=int, default=5000)
     parser.add_argument("--batch", type=int, default=250)
     parser.add_argument("--attacks", nargs="+", choices=ATTACKS, default=ATTACKS)

@@ -11,14 +11,11 @@ fast by doing less. Parity of strength is tested at 1/255 in `tests/attacks/test
 from __future__ import annotations
 
 import argparse
-import importlib
 import statistics
 import sys
 import time
-import warnings
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
 
 import torch
 from torch import nn
@@ -26,10 +23,10 @@ from torch.nn import functional as F
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from benchmarks.peers import add_network, library, load_network
 from dqviz.attacks import PGD, prepare_for_attack
 from dqviz.attacks import craft as craft_spec
 from dqviz.data import load_data
-from dqviz.models import load_checkpoint
 from dqviz.quantize import quantize_model
 from dqviz.specs import AttackSpec, DataSpec, QuantSpec
 
@@ -78,27 +75,17 @@ def contestants(model: nn.Module, device: str) -> dict[str, Craft]:
         ),
         "a bare loop": bare_loop(model),
     }
-    foolbox = _peer("foolbox")
+    foolbox = library("foolbox")
     if foolbox is not None:
         network = foolbox.PyTorchModel(model, bounds=(0, 1), device=device)
         linf = foolbox.attacks.LinfProjectedGradientDescentAttack(
             abs_stepsize=ALPHA, steps=STEPS, random_start=False
         )
         found["foolbox"] = lambda x, y: linf(network, x, y, epsilons=EPSILON)[0]
-    torchattacks = _peer("torchattacks")
+    torchattacks = library("torchattacks")
     if torchattacks is not None:
         found["torchattacks"] = torchattacks.PGD(model, **settings)
     return found
-
-
-def _peer(name: str) -> ModuleType | None:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            return importlib.import_module(name)
-        except ImportError:
-            print(f"{name} is not installed and left out", file=sys.stderr)
-            return None
 
 
 def craft(attack: Craft, images: torch.Tensor, labels: torch.Tensor, batch: int) -> torch.Tensor:
@@ -117,19 +104,14 @@ def accuracy(model: nn.Module, images: torch.Tensor, labels: torch.Tensor, batch
 def main() -> None:
     """Time every contestant in turns and print seconds, ratios and robust accuracy."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--checkpoint", required=True)
-    parser.add_argument("--data", required=True, help="a data set's name, such as parquet:PATH")
-    parser.add_argument("--arch", default="resnet20")
-    parser.add_argument("--mean", default="0.485,0.456,0.406")
-    parser.add_argument("--std", default="0.229,0.224,0.225")
+    add_network(parser)
     parser.add_argument("--n", type=int, default=512)
     parser.add_argument("--batch", type=int, default=128)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     options = parser.parse_args()
 
-    mean, std = (tuple(map(float, text.split(","))) for text in (options.mean, options.std))
-    model = load_checkpoint(options.checkpoint, arch=options.arch, classes=10, mean=mean, std=std)
+    model = load_network(options)
     model = model.to(options.device)
     data = load_data(DataSpec(name=options.data))
     images = data.images[: options.n].to(options.device)

@@ -78,7 +78,7 @@ def estimator_bars(
         "stands only under none has hidden its gradients and not withstood the attack.",
         formula=FORMULAS["accuracy"],
         alt=f"Bar chart of accuracies under {attack}. {' '.join(words)}",
-        table=as_shown(rows).assign(estimator=rows["estimator"].to_numpy()),
+        table=as_shown(rows),
         note=note,
     )
 

@@ -34,7 +34,7 @@ ATTACK_NAMES = {
 }
 SHOWN = ["model", "weights", "weight_bits", "act_bits", "attack", "epsilon", "layer", "depth"]
 SHOWN += ["metric", "statistic", "value", "clean_accuracy", "collapsed", "n_samples"]
-SHOWN += ["data", "seed", "crafted_on", "calibration"]
+SHOWN += ["data", "seed", "crafted_on", "calibration", "estimator", "variant"]
 """The columns of a chart's rows as a reader sees and saves them."""
 
 

@@ -338,3 +338,14 @@ def test_the_third_example_of_the_documentation(command):
     assert (status, err) == (0, "")
     assert "16 images of streetdigits test" in out
     assert "robust_accuracy" in out
+
+
+def test_trust_prints_the_verdict_the_checks_and_what_each_variant_leaves(command):
+    options = ["--n", "4", "--attack", "pgd", "--steps", "2", "--eps", "1/255", "--act-bits", "4"]
+    status, out, err = command("trust", *options)
+    assert status == 0, err
+    checks, _, left = out.partition("What each variant of the attack leaves standing")
+    assert "The same image gets the same answer twice" in checks
+    assert "of 4 images" in checks
+    variants = [line.split()[0] for line in left.splitlines() if line][1:]
+    assert {"attack", "fgsm", "steps", "square", "identity", "unquantized"} <= set(variants)

@@ -18,6 +18,8 @@ from pathlib import Path
 import pandas as pd
 import torch
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
 from dqviz.cards import load_card, shipped_ids
 from dqviz.data import load_data
 from dqviz.experiments.findings import proportion_rows

@@ -14,16 +14,14 @@ from pathlib import Path
 
 import pandas as pd
 import torch
-from safetensors.torch import load_file, save_file
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from dqviz.attacks import FGSM
-from dqviz.data import load_data
 from dqviz.defense.recipe import Recipe, read_recipe
-from dqviz.defense.training import train_network
 from dqviz.measure import accuracy, amplification, layer_norms
-from dqviz.models import build
-from dqviz.models.normalize import Classifier
 from dqviz.specs import DefenseSpec
+from recipes.trials import data_of, train_runs, trained_run
 
 HERE = Path(__file__).parent
 EPOCHS = {"cifar10": 3, "streetdigits": 2}
@@ -65,34 +63,14 @@ def candidates(dataset: str) -> dict[str, Recipe]:
     return runs
 
 
-def train(dataset: str, folder: Path, first: int, last: int) -> None:
-    """Train candidates number `first` to `last` (from 0), leaving those that are finished."""
-    runs = candidates(dataset)
-    data = load_data(next(iter(runs.values())).data)
-    for name, recipe in list(runs.items())[first : last + 1]:
-        done = folder / f"{name}.safetensors"
-        if done.exists():
-            continue
-        trained = train_network(
-            recipe,
-            folder / name,
-            data=data,
-            report=lambda p, name=name: print(name, p, flush=True) if p.step % 20 == 0 else None,
-        )
-        save_file(trained.model.state_dict(), done)
-
-
 def table(dataset: str, folder: Path) -> None:
     """Measure every finished candidate on the held-out images, choose, and write the table."""
     runs = candidates(dataset)
-    data = load_data(next(iter(runs.values())).data)
+    data = data_of(runs)
     images, labels = data.images[-HOLD_OUT:], data.labels[-HOLD_OUT:]
     rows = []
     for name, recipe in runs.items():
-        model = Classifier(
-            build(recipe.arch, len(data.classes)), mean=recipe.mean, std=recipe.std
-        ).eval()
-        model.load_state_dict(load_file(folder / f"{name}.safetensors"))
+        model = trained_run(recipe, folder, name, len(data.classes))
         described = {
             "run": name,
             "arm": recipe.defense.arm,
@@ -101,7 +79,7 @@ def table(dataset: str, folder: Path) -> None:
             "learning_rate": recipe.learning_rate,
             "epochs": recipe.epochs,
         }
-        rows.append({**described, **measure(model.requires_grad_(False), images, labels)})
+        rows.append({**described, **measure(model, images, labels)})
         print(rows[-1], flush=True)
     frame = choose(pd.DataFrame(rows))
     frame.to_csv(HERE / f"search-{dataset}.csv", index=False, float_format="%.6g")
@@ -163,7 +141,7 @@ if __name__ == "__main__":
     folder.mkdir(parents=True, exist_ok=True)
     if what == "train":
         first, last = (int(text) for text in sys.argv[3:5] or ("0", "99"))
-        train(dataset, folder, first, last)
+        train_runs(candidates(dataset), folder, first, last)
     elif what == "table":
         table(dataset, folder)
     else:

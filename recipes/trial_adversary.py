@@ -15,17 +15,17 @@ from pathlib import Path
 
 import pandas as pd
 import torch
-from safetensors.torch import load_file, save_file
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from dqviz.attacks import FGSM, PGD, RFGSM
 from dqviz.cards import file_stem, shipped_ids
 from dqviz.data import load_data
 from dqviz.defense.adversary import Adversary
 from dqviz.defense.recipe import Recipe, read_recipe
-from dqviz.defense.training import train_network
 from dqviz.measure import accuracy
-from dqviz.models import build, load_model
-from dqviz.models.normalize import Classifier
+from dqviz.models import load_model
+from recipes.trials import data_of, train_runs, trained_run
 
 HERE = Path(__file__).parent
 FOLDER = Path("runs") / "trial-adversary"
@@ -56,37 +56,17 @@ def candidates() -> dict[str, Recipe]:
     return runs
 
 
-def train(first: int, last: int) -> None:
-    """Train runs number `first` to `last` (from 0), leaving those that are finished."""
-    data = load_data(next(iter(candidates().values())).data)
-    for name, recipe in list(candidates().items())[first : last + 1]:
-        done = FOLDER / f"{name}.safetensors"
-        if done.exists():
-            continue
-        trained = train_network(
-            recipe,
-            FOLDER / name,
-            data=data,
-            report=lambda p, name=name: print(name, p, flush=True) if p.step % 20 == 0 else None,
-        )
-        save_file(trained.model.state_dict(), done)
-
-
 def table() -> None:
     """Measure every finished run on held-out training images and write the table."""
     runs = candidates()
-    data = load_data(next(iter(runs.values())).data)
+    data = data_of(runs)
     images, labels = data.images[-HOLD_OUT:], data.labels[-HOLD_OUT:]
     rows = []
     for name, recipe in runs.items():
-        model = Classifier(
-            build(recipe.arch, len(data.classes)), mean=recipe.mean, std=recipe.std
-        ).eval()
-        model.load_state_dict(load_file(FOLDER / f"{name}.safetensors"))
+        model = trained_run(recipe, FOLDER, name, len(data.classes))
         assert recipe.adversary is not None
         described = {"run": name, "epsilon_levels": round(255 * recipe.adversary.epsilon)}
         described |= {"share": recipe.adversary.share}
-        model.requires_grad_(False)
         found = measure(model, images, labels, epsilon=recipe.adversary.epsilon)
         rows.append({**described, **found})
         print(rows[-1], flush=True)
@@ -129,7 +109,8 @@ def measure(
 if __name__ == "__main__":
     FOLDER.mkdir(parents=True, exist_ok=True)
     if sys.argv[1] == "train":
-        train(*(int(text) for text in sys.argv[2:4] or ("0", "99")))
+        first, last = (int(text) for text in sys.argv[2:4] or ("0", "99"))
+        train_runs(candidates(), FOLDER, first, last)
     elif sys.argv[1] == "table":
         table()
     elif sys.argv[1] == "networks":

@@ -18,6 +18,8 @@ from pathlib import Path
 import torch
 from filelock import FileLock
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
 from dqviz.cards import file_stem, shipped_ids
 from dqviz.defense import Progress, read_recipe, train
 from dqviz.defense.recipe import Recipe

@@ -174,8 +174,8 @@ STRONG = {
         lambda peer, model: peer.APGD(model, eps=0.1, steps=STEPS, loss="ce", norm="L2"),
     ),
     "Square": Strong(
-        lambda model: Square(model, eps=2 * EPSILON, queries=QUERIES),
-        lambda peer, model: peer.Square(model, eps=2 * EPSILON, n_queries=QUERIES),
+        lambda model: Square(model, eps=3 * EPSILON, queries=QUERIES),
+        lambda peer, model: peer.Square(model, eps=3 * EPSILON, n_queries=QUERIES),
     ),
     "L2 Square": Strong(
         lambda model: Square(model, eps=0.3, queries=QUERIES, norm="l2"),

@@ -69,7 +69,8 @@ class LInfSearch(Search):
         """The next points."""
         height, width = x.shape[2:]
         side = min(max(round(math.sqrt(share * height * width)), 1), height, width)
-        covered = _window(numbers[:, :2], side, height, width)[:, None]
+        place = _corner(numbers[:, :2], side, height, width)
+        covered = _window(place, side, height, width)[:, None]
         signs = torch.where(numbers[:, 2:] < 0.5, -1.0, 1.0)[:, :, None, None]  # (N, C, 1, 1)
         return torch.where(covered, (images + epsilon * signs).clamp(0, 1), x)
 
@@ -108,14 +109,17 @@ class L2Search(Search):
         _, channels, height, width = x.shape
         side = _odd_side(share, height, width)
         change = x - images
-        first = _window(numbers[:, 0:2], side, height, width)[:, None].float()
-        second = _window(numbers[:, 2:4], side, height, width)[:, None].float()
-        # Each channel gets the length of its two windows, and its share of what the ball leaves.
+        # As in the authors' program no square reaches the last row or column where it need not:
+        # that is measurably stronger than the paper's choice among all places.
+        room = side, max(height - 1, side), max(width - 1, side)
+        place, other = (_corner(numbers[:, pair], *room) for pair in (slice(0, 2), slice(2, 4)))
+        first, second = (_window(p, side, height, width)[:, None].float() for p in (place, other))
+        # Each channel gets the length of both windows, of all channels as in AutoAttack (the paper
+        # takes its own channel's), and its share of what the ball leaves.
         left = (epsilon * epsilon - _squares(change)).clamp_min(0)
-        both = (change * first.maximum(second)).square().sum((2, 3), keepdim=True)  # (N, C, 1, 1)
-        length = (left / channels + both).sqrt()
+        length = (left / channels + _squares(change * first.maximum(second))).sqrt()
         signs = torch.where(numbers[:, 5:] < 0.5, -1.0, 1.0)[:, :, None, None]
-        pattern = _placed(_pattern(side, numbers[:, 4]), numbers[:, 0:2], height, width)
+        pattern = _placed(_pattern(side, numbers[:, 4]), place, height, width)
         window = change * first
         remade = pattern[:, None] * signs + window / _length_of_channels(window)
         remade = remade / _length_of_channels(remade) * length
@@ -138,20 +142,18 @@ def _corner(numbers: torch.Tensor, side: int, height: int, width: int) -> torch.
     return (numbers * room).long().minimum(room - 1)
 
 
-def _window(numbers: torch.Tensor, side: int, height: int, width: int) -> torch.Tensor:
-    """Which pixels squares cover, (N, H, W) bool."""
-    corner = _corner(numbers, side, height, width)[:, :, None]  # (N, 2, 1)
-    down = torch.arange(height, device=numbers.device) - corner[:, 0]  # (N, H)
-    right = torch.arange(width, device=numbers.device) - corner[:, 1]
+def _window(corner: torch.Tensor, side: int, height: int, width: int) -> torch.Tensor:
+    """Which pixels squares cover whose upper left pixels are given, (N, H, W) bool."""
+    corner = corner[:, :, None]  # (N, 2, 1)
+    down = torch.arange(height, device=corner.device) - corner[:, 0]  # (N, H)
+    right = torch.arange(width, device=corner.device) - corner[:, 1]
     rows, columns = (down >= 0) & (down < side), (right >= 0) & (right < side)
     return rows[:, :, None] & columns[:, None, :]
 
 
-def _placed(pattern: torch.Tensor, numbers: torch.Tensor, height: int, width: int) -> torch.Tensor:
+def _placed(pattern: torch.Tensor, corner: torch.Tensor, height: int, width: int) -> torch.Tensor:
     """Patterns (N, s, s) at their squares' places in images of zeros, (N, H, W)."""
-    side = pattern.shape[-1]
-    corner = _corner(numbers, side, height, width)
-    along = torch.arange(side, device=pattern.device)
+    along = torch.arange(pattern.shape[-1], device=pattern.device)
     rows = corner[:, :1] + along  # (N, s)
     columns = corner[:, 1:] + along
     placed = pattern.new_zeros(len(pattern), height, width)

@@ -8,14 +8,22 @@ import pandas as pd
 
 from dqviz.charts.breakers import breaker_counts, breaker_curves
 from dqviz.charts.chart import ChartError
-from dqviz.charts.claim import Claim, Kind, family, named, read, refusal_for, rows_of
+from dqviz.charts.claim import (
+    DEFENDED,
+    PLAIN,
+    Claim,
+    Kind,
+    defended_pairs,
+    named,
+    read,
+    refusal_for,
+    rows_of,
+)
 from dqviz.charts.paired import SIGNIFICANT
 from dqviz.charts.robust_rows import ROBUST
 from dqviz.charts.smallest import METRIC, Flips, median_text, read_flips
 from dqviz.charts.tidy import Curve, grey_out
 from dqviz.proportions import mcnemar
-
-DEFENDED, PLAIN = "dq", "vanilla"
 
 
 def broken_by_which(table: pd.DataFrame, *, samples: pd.DataFrame) -> list[Claim]:
@@ -55,19 +63,15 @@ def smallest_compared(table: pd.DataFrame, *, samples: pd.DataFrame) -> list[Cla
     Only images that both classify correctly unattacked are compared, by an exact sign test.
     """
     try:
-        found = list(read_flips(table, samples).values())
+        found = {(f.curve.key, f.curve.attack): f for f in read_flips(table, samples).values()}
     except ChartError:
         return []
     rows = grey_out(table[(table["metric"] == METRIC) & (table["layer"] == "network")])
-    pairs = [
-        (one, other)
-        for one in found
-        for other in found
-        if family(one.curve) == (family(other.curve)[0], DEFENDED)
-        and family(other.curve)[1] == PLAIN
-        and one.curve.key[1:] == other.curve.key[1:]
+    curves = [flips.curve for flips in found.values()]
+    return [
+        _smallest(found[one.key, one.attack], found[other.key, other.attack], rows)
+        for one, other in defended_pairs(curves, dq=DEFENDED, vanilla=PLAIN)
     ]
-    return [_smallest(one, other, rows) for one, other in pairs]
 
 
 def _smallest(one: Flips, other: Flips, rows: pd.DataFrame) -> Claim:

@@ -9,18 +9,20 @@ import pandas as pd
 
 from dqviz.charts.chart import ChartError
 from dqviz.charts.claim import (
-    FEW_BITS,
+    DEFENDED,
+    PLAIN,
     Claim,
     Kind,
     crafted_elsewhere,
     family,
+    has_too_few_bits,
     named,
     read,
     rows_of,
     setting,
 )
 from dqviz.charts.paired import SIGNIFICANT, paired_accuracy
-from dqviz.charts.robust_claims import DEFENDED, PLAIN, difference_text
+from dqviz.charts.robust_claims import difference_text
 from dqviz.charts.robust_rows import ROBUST, robust_rows
 from dqviz.charts.tidy import Curve, as_shown, bits_text
 from dqviz.charts.transfer import Victim, victims
@@ -39,7 +41,7 @@ def bits_compared(table: pd.DataFrame, *, samples: pd.DataFrame) -> list[Claim]:
     """
     rows, curves = read(table[table["layer"] == "network"], ROBUST, epsilon=None)
     sound = [c for c in curves if not (c.is_control or c.collapsed)]
-    sound = [c for c in sound if min(c.weight_bits, c.act_bits) > FEW_BITS]
+    sound = [c for c in sound if not has_too_few_bits(c, rows)]
     found = []
     for network in dict.fromkeys(curve.network for curve in sound):
         own = sorted((c for c in sound if c.network == network), key=_bits)

@@ -19,10 +19,14 @@ from dqviz.charts.tidy import (
     read_curves,
     select,
 )
+from dqviz.specs import TRAINED
 
 Kind = Literal["supports", "contradicts", "undecided", "info"]
 FEW_BITS = 3
 """At these bits or fewer nothing is concluded from networks that were quantized after training."""
+
+DEFENDED, PLAIN = "dq", "vanilla"
+"""How weights begin that were trained with Defensive Quantization, and those without it."""
 
 EQUAL = 0.005
 """Ratios this near to 1 print as 1.00 and decide nothing."""
@@ -103,6 +107,12 @@ def family(curve: Curve) -> tuple[str, str]:
     return model, weights
 
 
+def trained_how(weights: str) -> tuple[str, str]:
+    """The method that weights were trained by and the rest of their name: (`dq`, `w8a2`)."""
+    method, _, rest = weights.partition("-")
+    return method, rest
+
+
 def read(
     table: pd.DataFrame, metric: str, *, epsilon: float | None
 ) -> tuple[pd.DataFrame, list[Curve]]:
@@ -131,7 +141,7 @@ def refusal_for(curves: Sequence[Curve], rows: pd.DataFrame) -> Claim | None:
     """The refusal to conclude from a network that rests no claim; None if all is well.
 
     It has collapsed, or may have since its clean accuracy is not known; or it has so few bits that
-    the claims are about networks trained at them, which these are not.
+    the claims are about networks trained at them, which this one is not.
     """
     doubtful = bool(rows["clean_accuracy"].isna().any())
     for curve in (c for c in curves if doubtful or c.collapsed):
@@ -147,11 +157,20 @@ def refusal_for(curves: Sequence[Curve], rows: pd.DataFrame) -> Claim | None:
             )
             return Claim(f"No conclusion for {named(curve)}: {why}.", "undecided", basis)
     for curve in curves:
-        if min(curve.weight_bits, curve.act_bits) <= FEW_BITS:
+        if has_too_few_bits(curve, rows):
             why = f"at {FEW_BITS} bits or fewer the claims are about networks trained quantized"
             text = f"No conclusion for {named(curve)}: {why}; this one was quantized afterwards."
             return Claim(text, "undecided", rows_of(rows, [curve]))
     return None
+
+
+def has_too_few_bits(curve: Curve, rows: pd.DataFrame) -> bool:
+    """Whether a network has so few bits, without having been trained at them."""
+    if min(curve.weight_bits, curve.act_bits) > FEW_BITS:
+        return False
+    if "calibration" not in rows.columns:
+        return True
+    return set(rows.loc[_of(rows, [curve]), "calibration"]) != {TRAINED}
 
 
 def missing(what: str, rows: pd.DataFrame) -> Claim:
@@ -173,11 +192,11 @@ def last_layer(curve: Curve) -> str:
 
 
 def defended_pairs(curves: Sequence[Curve], *, dq: str, vanilla: str) -> list[tuple[Curve, Curve]]:
-    """(DQ, vanilla) of the same architecture, bits and attack."""
-    found = {(family(c), c.weight_bits, c.act_bits, c.attack): c for c in curves}
-    pairs = []
-    for (network, *rest), curve in found.items():
-        other = found.get(((network[0], vanilla), *rest))  # type: ignore[arg-type]
-        if network[1] == dq and other is not None:
-            pairs.append((curve, other))
-    return pairs
+    """(DQ, vanilla) of the same architecture, otherwise trained alike, of one attack and bits."""
+    found: dict[str, dict[tuple[str, ...], Curve]] = {dq: {}, vanilla: {}}
+    for curve in curves:
+        model, weights = family(curve)
+        method, rest = trained_how(weights)
+        key = (model, rest, bits_text(curve.weight_bits, curve.act_bits), curve.attack)
+        found.setdefault(method, {})[key] = curve
+    return [(one, found[vanilla][key]) for key, one in found[dq].items() if key in found[vanilla]]

@@ -7,6 +7,8 @@ import pandas as pd
 from dqviz.charts.attack_success import common_images
 from dqviz.charts.chart import ChartError
 from dqviz.charts.claim import (
+    DEFENDED,
+    PLAIN,
     Claim,
     Kind,
     crafted_elsewhere,
@@ -16,14 +18,13 @@ from dqviz.charts.claim import (
     refusal_for,
     rows_of,
     setting,
+    trained_how,
 )
 from dqviz.charts.paired import SIGNIFICANT, paired_accuracy
 from dqviz.charts.right_images import Key, compared, pair_of
 from dqviz.charts.robust_rows import CLEAN, ROBUST
 from dqviz.charts.tidy import Curve
 from dqviz.proportions import PairedDifference, paired
-
-DEFENDED, PLAIN = "dq", "vanilla"
 
 
 def two_compared(
@@ -98,12 +99,13 @@ def _kind(
 ) -> Kind:
     """What a difference says of DQ, where the two differ in DQ alone; else it informs."""
     (model, weights), (other_model, other_weights) = map(family, pair)
-    alike = model == other_model and pair[0].key[1:] == pair[1].key[1:]
-    if not alike or {weights, other_weights} != {DEFENDED, PLAIN}:
+    (method, rest), (other_method, other_rest) = map(trained_how, (weights, other_weights))
+    alike = model == other_model and rest == other_rest and pair[0].key[1:] == pair[1].key[1:]
+    if not alike or {method, other_method} != {DEFENDED, PLAIN}:
         return "info"
     if right.p_value >= SIGNIFICANT or (attacked and any(crafted_elsewhere(c, rows) for c in pair)):
         return "undecided"
-    return "supports" if (right.value > 0) == (weights == DEFENDED) else "contradicts"
+    return "supports" if (right.value > 0) == (method == DEFENDED) else "contradicts"
 
 
 def difference_text(told: PairedDifference) -> str:

@@ -14,6 +14,12 @@ def trained_bits(card: Card | None) -> dict[str, int] | None:
     return {name: int(trained[name]) for name in BITS} if trained else None
 
 
+def measured_as_trained(card: Card | None, quant: QuantSpec) -> bool:
+    """Whether these are the bits that the network was trained at, its own quantizers in place."""
+    own = trained_bits(card)
+    return own is not None and all(getattr(quant, name) == bits for name, bits in own.items())
+
+
 def ranges_note(card: Card | None, quant: QuantSpec) -> str | None:
     """Where the activation ranges of a network come from whose card has them; None if nowhere.
 
@@ -25,7 +31,7 @@ def ranges_note(card: Card | None, quant: QuantSpec) -> str | None:
     if own is None:
         from_card = "Activation ranges come from the histograms on the network's card."
         return None if quant.act_bits == FULL_PRECISION else from_card
-    if all(getattr(quant, name) == bits for name, bits in own.items()):
+    if measured_as_trained(card, quant):
         return "The network is measured with the quantizers that it was trained with."
     said = f"weights at {own['weight_bits']} and activations at {own['act_bits']} bits"
     said += f" (first layer {own['first_bits']}, last {own['last_bits']})"

@@ -13,7 +13,7 @@ from dqviz.cards import numbered_classes
 from dqviz.data import DataError, ImageData, count_images
 from dqviz.measure.accuracy import Proportion, wilson
 from dqviz.models import model_info
-from dqviz.specs import AttackSpec, Craft, DataSpec, ExperimentSpec
+from dqviz.specs import TRAINED, AttackSpec, Craft, DataSpec, ExperimentSpec
 
 from .arithmetic import is_fast
 from .findings import Findings
@@ -127,7 +127,7 @@ def _check_sizes(spec: ExperimentSpec, bench: Workbench) -> None:
 def add_notes(found: Findings, setting: Setting) -> None:
     """Says what a reader needs to know: calibration, too few images, classes that do not match."""
     calibration, spec = setting.subject.calibration, setting.spec
-    if calibration in ("card", "none"):
+    if calibration in ("card", TRAINED, "none"):
         note = ranges_note(card_of(spec.model), spec.quant)
         found.notes += [] if note is None else [note]
     else:

@@ -29,12 +29,13 @@ from dqviz.quantize import (
     from_json,
     quantize_model,
 )
-from dqviz.specs import FULL_PRECISION, AttackSpec, Craft, DataSpec, ModelSpec
+from dqviz.specs import FULL_PRECISION, TRAINED, AttackSpec, Craft, DataSpec, ModelSpec
 
 from .arithmetic import arithmetic_for
 from .columns import data_name
 from .image_counts import at_most_whole
 from .memo import Memo
+from .own_quantizers import measured_as_trained
 from .resolve import Look, default_calibration
 from .steps import Steps
 
@@ -202,7 +203,7 @@ class Workbench:
         self._sizes.get((model, size), lambda: check_size(self.network(model), size))
         histograms, source = None, "none"
         if quant.act_bits != FULL_PRECISION:
-            histograms, source = self._calibrate(model, calibration, data, steps)
+            histograms, source = self._calibrate(craft_spec, calibration, data, steps)
             steps.at(0.9, "quantizing")
         network = quantize_model(self.network(model), quant, calibration=histograms)
         # Convolutions take about half the time with their channels last (measured on two cores).
@@ -218,12 +219,14 @@ class Workbench:
         return self.subject(at_full_precision(craft_spec), None, data, steps)
 
     def _calibrate(
-        self, model: ModelSpec, calibration: DataSpec | None, data: DataSpec, steps: Steps
+        self, craft_spec: Craft, calibration: DataSpec | None, data: DataSpec, steps: Steps
     ) -> tuple[dict[str, Spread], str]:
+        model = craft_spec.model
         if calibration is None:
             card = card_of(model)
             if card is not None and card.calibration:
-                return self._histograms.get(model, lambda: from_json(card.calibration)), "card"
+                source = TRAINED if measured_as_trained(card, craft_spec.quant) else "card"
+                return self._histograms.get(model, lambda: from_json(card.calibration)), source
             calibration = default_calibration(data, Look())
         spec = at_most_whole(self.sized(calibration, model))
 

@@ -15,6 +15,8 @@ CONTROLS = ("random_signs", "gaussian", "other_image")
 NORMS = ("linf", "l2")
 RANGES = ("percentile", "minmax", "mse")
 ESTIMATORS = ("identity", "clipped", "unquantized", "none")
+TRAINED = "training"
+"""Where activation ranges come from if a network is measured as it was trained, quantized."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

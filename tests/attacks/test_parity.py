@@ -178,8 +178,8 @@ STRONG = {
         lambda peer, model: peer.Square(model, eps=3 * EPSILON, n_queries=QUERIES),
     ),
     "L2 Square": Strong(
-        lambda model: Square(model, eps=0.3, queries=QUERIES, norm="l2"),
-        lambda peer, model: peer.Square(model, eps=0.3, n_queries=QUERIES, norm="L2"),
+        lambda model: Square(model, eps=0.5, queries=QUERIES, norm="l2"),
+        lambda peer, model: peer.Square(model, eps=0.5, n_queries=QUERIES, norm="L2"),
     ),
     "ensemble": Strong(
         lambda model: Standard(model, eps=EPSILON, steps=5, queries=QUERIES),

@@ -276,6 +276,25 @@ def test_l2_proposals_stay_on_the_sphere(size: tuple[int, int, int]) -> None:
         x = moved
 
 
+def test_a_window_in_l2_gets_the_length_of_two_windows_in_every_channel() -> None:
+    generator = torch.Generator().manual_seed(0)
+    change = torch.randn(1, 3, 12, 12, generator=generator)
+    change = 0.2 * change / change.norm()
+    images = torch.full_like(change, 0.5)
+    for _ in range(200):
+        numbers = torch.rand(1, 8, generator=generator)
+        moved = L2Search().propose(images + change, images, 0.2, numbers, 25 / 144) - images
+        # Seven places for a square of five pixels, without the one at the last row or column.
+        top, left, other_top, other_left = (int(7 * n) for n in numbers[0, :4].tolist())
+        outside = change.clone()
+        outside[..., other_top : other_top + 5, other_left : other_left + 5] = 0
+        outside[..., top : top + 5, left : left + 5] = 0
+        rest = outside.square().sum() / 0.04  # the ball is used up: nothing more to share out
+        window = moved[..., top : top + 5, left : left + 5].square().sum((0, 2, 3)) / 0.04
+        expected = (1 - rest) / (rest + 3 * (1 - rest))
+        torch.testing.assert_close(window, expected.expand(3), rtol=1e-4, atol=1e-6)
+
+
 @pytest.mark.parametrize("norm", NORMS)
 def test_square_never_goes_back_and_asks_as_often_as_it_may(
     norm: str, net: Classifier, images: torch.Tensor, labels: torch.Tensor

@@ -13,6 +13,7 @@ from tests.charts.test_comparisons import ONE, by_image
 
 METRICS = ["clean_accuracy", "robust_accuracy"]
 COUNT = 40
+BITS = ("weight_bits", "act_bits")
 
 
 def right(network, images, metric):
@@ -21,12 +22,15 @@ def right(network, images, metric):
     return rows.assign(layer="network", metric=metric)
 
 
-def said(dq, vanilla, metric, *, samples=True, **more):
+def said(dq, vanilla, metric, *, samples=True, suffix="", **more):
     """The sentence on networks that are right on these images, overlapping intervals beside."""
-    both = ((DQ, dq), (VANILLA, vanilla))
+    both = ((f"{DQ}{suffix}", dq), (f"{VANILLA}{suffix}", vanilla))
     shares = [(network, len(images) / COUNT) for network, images in both]
     rows = [row for n, share in shares for row in whole(n, metric, share, 0.05, 0.95, **more)]
     found = pd.concat([right(network, images, metric) for network, images in both])
+    found = found.assign(
+        **{name: more[name] for name in ("weight_bits", "act_bits") if name in more}
+    )
     asked = {"samples": found} if samples else {}
     return only(claims.accuracy_difference(table(rows), metric=metric, **asked))
 
@@ -46,6 +50,26 @@ def test_the_images_turn_the_sentence_round(metric):
     word = "clean" if metric == "clean_accuracy" else "perturbed"
     assert better.text.startswith(f"Of the {word} images")
     assert ("FGSM 1/255" in better.text) == (metric == "robust_accuracy")
+
+
+def test_networks_trained_at_few_bits_are_compared_at_them_and_only_there():
+    few = {"act_bits": 2, "weight_bits": 8}
+    trained = said(MANY, FEW, "clean_accuracy", suffix="-w8a2", calibration="training", **few)
+    assert trained.kind == "supports"
+    assert "resnet20 dq-w8a2 classifies 75.0 % correctly and resnet20 vanilla-w8a2" in trained.text
+    for other in ({"calibration": "card"}, {"calibration": "streetdigits train (256)"}):
+        refused = said(MANY, FEW, "clean_accuracy", suffix="-w8a2", **few, **other)
+        assert refused.kind == "undecided"
+        assert "this one was quantized afterwards" in refused.text
+
+
+def test_networks_trained_otherwise_are_no_pair():
+    rows = [
+        *whole(f"{DQ}-w8a4", "clean_accuracy", 0.9, 0.85, 0.95),
+        *whole(f"{VANILLA}-w8a2", "clean_accuracy", 0.8, 0.75, 0.84),
+    ]
+    (refused,) = claims.accuracy_difference(table(rows), metric="clean_accuracy")
+    assert refused.text.startswith("No conclusion: the clean accuracy of both is not there")
 
 
 def test_the_same_accuracies_decide_by_the_images_behind_them():

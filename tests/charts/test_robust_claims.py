@@ -53,6 +53,19 @@ def test_the_images_turn_the_sentences_round():
     assert "-45.0 points (95 % interval" in swapped[1].text
 
 
+def test_networks_trained_quantized_alike_decide_as_others_do():
+    rows, samples = pair(dq=range(30), vanilla=range(12))
+    for suffix, kind in ((("-w8a4", "-w8a4"), "supports"), (("-w8a4", "-w8a2"), "info")):
+        named = {"dq": f"dq{suffix[0]}", "vanilla": f"vanilla{suffix[1]}"}
+        found = claims.two_compared(
+            rows.replace({"weights": named}),
+            samples=samples.replace({"weights": named}),
+            one=(f"{DQ}{suffix[0]}", 8, 4),
+            other=(f"{VANILLA}{suffix[1]}", 8, 4),
+        )
+        assert [claim.kind for claim in found[1:]] == [kind, kind]
+
+
 def test_a_perturbation_from_elsewhere_decides_nothing():
     found = compared(dq=range(30), vanilla=range(12), crafted_on="streetdigits/resnet20/vanilla")
     assert [claim.kind for claim in found[1:]] == ["undecided", "undecided"]

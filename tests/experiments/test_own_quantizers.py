@@ -2,9 +2,12 @@
 
 import dataclasses
 
+import pytest
+
 from dqviz.cards import Card
 from dqviz.experiments.own_quantizers import ranges_note, trained_bits
-from dqviz.specs import QuantSpec
+from dqviz.experiments.run import run
+from dqviz.specs import DataSpec, ExperimentSpec, ModelSpec, QuantSpec
 
 PLAIN = Card(arch="resnet20", classes=("a", "b"), mean=(0.5,), std=(0.5,))
 OWN = {"weight_bits": 8, "act_bits": 4, "first_bits": 8, "last_bits": 6, "kind": "affine"}
@@ -31,3 +34,14 @@ def test_others_are_said_to_have_histograms():
     assert "histograms" in ranges_note(PLAIN, QuantSpec(act_bits=4))
     assert ranges_note(PLAIN, QuantSpec()) is None
     assert ranges_note(None, QuantSpec(weight_bits=4)) is None
+
+
+@pytest.mark.parametrize(("act_bits", "source"), [(2, "training"), (3, "card")])
+def test_rows_say_whether_a_network_was_measured_as_it_was_trained(act_bits, source):
+    spec = ExperimentSpec(
+        kind="accuracy",
+        model=ModelSpec(id="streetdigits/resnet20/vanilla-w8a2"),
+        data=DataSpec(n_samples=32),
+        quant=QuantSpec(weight_bits=8, act_bits=act_bits),
+    )
+    assert set(run(spec).table["calibration"]) == {source}

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from dqviz.cards import shipped_ids
+from dqviz.cli.asked import experiment_spec
 from dqviz.cli.main import build_parser
-from dqviz.cli.options import experiment_spec
 from dqviz.studies import parse_grid
 
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")

@@ -10,55 +10,14 @@ from typing import Any, NoReturn
 
 from dqviz import __version__
 
+from . import examples, results_options, sweep_options
 from . import options as shared
-from . import results_options, sweep_options
+from .asked import experiment_spec
 from .terminal import ProgressLine, message
 from .values import out_folder
 
 BAD_INPUT = 2
 INTERRUPTED = 130
-
-MODELS_EXAMPLES = """examples:
-  python -m dqviz models
-  python -m dqviz models --all
-  python -m dqviz models --out networks.csv"""
-DATA_EXAMPLES = """examples:
-  python -m dqviz data
-  python -m dqviz data --out data.json"""
-TRAIN_EXAMPLES = """examples:
-  python -m dqviz train recipes/streetdigits-resnet20-vanilla.toml --out runs
-A run that was killed goes on when the same command is given again."""
-AMPLIFY_EXAMPLES = """examples:
-  python -m dqviz amplify --n 128 --act-bits 4
-  python -m dqviz amplify --model cifar10/resnet20/dq --data parquet:PATH --n 128 \\
-      --weight-bits 8 --act-bits 4 --attack fgsm --eps 1/255 --seed 0 --out curve.csv
-  python -m dqviz amplify --eps 0.25/255,0.5/255,1/255 --controls --out curves.parquet"""
-LIPSCHITZ_EXAMPLES = """examples:
-  python -m dqviz lipschitz --model streetdigits/resnet20/dq
-  python -m dqviz lipschitz --checkpoint FILE --arch resnet20 --classes 10 \\
-      --mean 0.485,0.456,0.406 --std 0.229,0.224,0.225 --out norms.json
-  python -m dqviz lipschitz --details --n 64"""
-ACCURACY_EXAMPLES = """examples:
-  python -m dqviz accuracy --model streetdigits/resnet20/vanilla --attack pgd --eps 1/255 \\
-      --steps 10 --act-bits 4
-  python -m dqviz accuracy --n 500 --eps 0.5/255,1/255,2/255 --out accuracy.json
-  python -m dqviz accuracy --n 200 --attack standard --steps 20 --queries 1000 --eps 1/255
-  python -m dqviz accuracy --n 16 --attack pgd --eps 2/255 --save-images adversarial"""
-SMALLEST_EXAMPLES = """examples:
-  python -m dqviz smallest-epsilon --n 200 --attack pgd --eps 8/255
-  python -m dqviz smallest-epsilon --n 200 --attack apgd_dlr --act-bits 4 --out smallest.csv"""
-TRUST_EXAMPLES = """examples:
-  python -m dqviz trust --n 128 --weight-bits 8 --act-bits 4 --attack pgd --eps 1/255
-  python -m dqviz trust --checkpoint FILE --arch resnet20 --classes 10 --data parquet:PATH \\
-      --act-bits 4 --attack apgd_dlr --eps 2/255 --out checks.csv"""
-SWEEP_EXAMPLES = """examples:
-  python -m dqviz sweep grid.toml --dry-run
-  python -m dqviz sweep grid.toml --store study.sqlite --workers 2
-  python -m dqviz sweep grid.toml --store part3.sqlite --shard 3/10
-A sweep that was killed goes on when the same command is given again."""
-DOCTOR_EXAMPLES = """examples:
-  python -m dqviz doctor
-  python -m dqviz doctor --out machine.json"""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -119,41 +78,41 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"dqviz {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
 
-    def add(name: str, help: str, examples: str, run: Command) -> argparse.ArgumentParser:
-        command = shared.add_command(commands, name, help, examples)
+    def add(name: str, help: str, epilog: str, run: Command) -> argparse.ArgumentParser:
+        command = shared.add_command(commands, name, help, epilog)
         command.set_defaults(run=run)
         return command
 
-    models = add("models", "list the networks", MODELS_EXAMPLES, _models)
+    models = add("models", "list the networks", examples.MODELS, _models)
     models.add_argument("--all", action="store_true", help="also torchvision's, one by one")
     shared.add_out(models)
-    shared.add_out(add("data", "list the data sets", DATA_EXAMPLES, _data))
-    _add_train(add("train", "train a network by a recipe", TRAIN_EXAMPLES, _train))
-    amplify = add("amplify", "measure how noise grows layer by layer", AMPLIFY_EXAMPLES, _amplify)
+    shared.add_out(add("data", "list the data sets", examples.DATA, _data))
+    _add_train(add("train", "train a network by a recipe", examples.TRAIN, _train))
+    amplify = add("amplify", "measure how noise grows layer by layer", examples.AMPLIFY, _amplify)
     _add_experiment(amplify)
     amplify.add_argument("--controls", action="store_true", help="also three matched controls")
     amplify.add_argument(
         "--details", action="store_true", help="also what bucket flips contribute, layer by layer"
     )
-    lipschitz = add("lipschitz", "bound Lipschitz constants", LIPSCHITZ_EXAMPLES, _lipschitz)
+    lipschitz = add("lipschitz", "bound Lipschitz constants", examples.LIPSCHITZ, _lipschitz)
     _add_experiment(lipschitz)
     lipschitz.add_argument(
         "--details",
         action="store_true",
         help="also what needs images: measured gains, the network's lower bound, margins",
     )
-    accuracy = add("accuracy", "measure clean and robust accuracy", ACCURACY_EXAMPLES, _accuracy)
+    accuracy = add("accuracy", "measure clean and robust accuracy", examples.ACCURACY, _accuracy)
     _add_experiment(accuracy)
     shared.add_save_images(accuracy)
     smallest = add(
         "smallest-epsilon",
         "search for the smallest change that flips each image",
-        SMALLEST_EXAMPLES,
+        examples.SMALLEST,
         _smallest,
     )
     _add_experiment(smallest, bound=True)
     _add_experiment(
-        add("trust", "check whether an attack's result can be trusted", TRUST_EXAMPLES, _trust)
+        add("trust", "check whether an attack's result can be trusted", examples.TRUST, _trust)
     )
     results = add("results", "look into a store of results", results_options.EXAMPLES, _results)
     results_options.add_options(results)
@@ -161,9 +120,9 @@ def build_parser() -> argparse.ArgumentParser:
         "report", "write a study as one HTML file", results_options.REPORT_EXAMPLES, _report
     )
     results_options.add_report_options(report)
-    sweep = add("sweep", "compute a grid of experiments into a store", SWEEP_EXAMPLES, _sweep)
+    sweep = add("sweep", "compute a grid of experiments into a store", examples.SWEEP, _sweep)
     sweep_options.add_options(sweep)
-    shared.add_out(add("doctor", "say what is on this machine", DOCTOR_EXAMPLES, _doctor))
+    shared.add_out(add("doctor", "say what is on this machine", examples.DOCTOR, _doctor))
     return parser
 
 
@@ -281,7 +240,7 @@ def _experiment(
     kind: str, view: Callable[[Any], str], options: argparse.Namespace, progress: ProgressLine
 ) -> str | None:
     """Computes in this process; the same specification gives the app the same numbers."""
-    spec = shared.experiment_spec(kind, options)
+    spec = experiment_spec(kind, options)
     from dqviz.experiments.run import run
 
     result = run(spec, progress=progress)

@@ -1,27 +1,13 @@
-"""The options that several commands share, and the specification they stand for."""
+"""The options that several commands share."""
 
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import Any
 
-from dqviz.specs import (
-    ATTACKS,
-    ESTIMATORS,
-    LOSSES,
-    MAX_CLASSES,
-    NORMS,
-    RANGES,
-    AttackSpec,
-    Craft,
-    DataSpec,
-    ExperimentSpec,
-    ModelSpec,
-    QuantSpec,
-)
+from dqviz.specs import ATTACKS, ESTIMATORS, LOSSES, MAX_CLASSES, NORMS, RANGES
 
-from .values import bits, channels, number, numbers, out_file, out_folder, whole
+from .values import bits, number, numbers, out_file, out_folder, whole
 
 DEFAULT_MODEL = "streetdigits/resnet20/vanilla"
 NAMED_DATA = ("streetdigits", "cifar10", "svhn")
@@ -208,114 +194,3 @@ def add_attack(parser: argparse.ArgumentParser, *, bound: bool = False) -> None:
         help="craft the perturbation on another network, at full precision; `full` is the same "
         "network at full precision (default: on the very network measured)",
     )
-
-
-def experiment_spec(kind: str, options: argparse.Namespace) -> ExperimentSpec:
-    """What the options ask for.
-
-    Raises:
-        ValueError: if they contradict one another or a value does not fit.
-    """
-    model = _model(options)
-    needs_images = kind != "lipschitz" or options.details
-    quant = QuantSpec(
-        weight_bits=options.weight_bits,
-        act_bits=options.act_bits,
-        first_bits=options.first_bits,
-        last_bits=options.last_bits,
-        ranges=options.ranges,
-        percentile=options.percentile,
-        fold_batchnorm=options.fold_batchnorm,
-        estimator=options.estimator,
-    )
-    calibration = None
-    if options.calibration is not None:
-        calibration = DataSpec(
-            name=options.calibration,
-            split="train",
-            n_samples=CALIBRATION_IMAGES,
-            image_size=options.image_size,
-        )
-    return ExperimentSpec(
-        kind=kind,
-        model=model,
-        data=_data(options, model, needed=needs_images),
-        quant=quant,
-        attack=_attack(options),
-        crafted_on=_crafted_on(options, model),
-        calibration=calibration,
-        controls=getattr(options, "controls", False),
-        details=getattr(options, "details", False),
-        batch_size=options.batch_size,
-        fast=options.fast,
-    )
-
-
-def _model(options: argparse.Namespace) -> ModelSpec:
-    described = ("arch", "classes", "mean", "std")
-    given = [f"--{name}" for name in described if getattr(options, name) is not None]
-    if options.checkpoint is None:
-        if given:
-            raise ValueError(f"{given[0]} describes a --checkpoint; none is given")
-        return ModelSpec(id=DEFAULT_MODEL if options.model is None else options.model)
-    if options.model is not None:
-        raise ValueError("give either --model or --checkpoint, not both")
-    if not Path(options.checkpoint).is_file():
-        raise ValueError(f"--checkpoint: there is no file {options.checkpoint}")
-    return ModelSpec(
-        id=Path(options.checkpoint).name,
-        checkpoint=options.checkpoint,
-        arch=options.arch,
-        classes=options.classes,
-        mean=channels(options.mean, "--mean"),
-        std=channels(options.std, "--std"),
-    )
-
-
-def _data(options: argparse.Namespace, model: ModelSpec, *, needed: bool) -> DataSpec:
-    name = _own_data(model) if options.data is None else options.data
-    if name is None and needed:
-        raise ValueError(f"say with --data which images; none are known to belong to {model.label}")
-    return DataSpec(
-        name=NAMED_DATA[0] if name is None else name,
-        split=options.split,
-        n_samples=options.n,
-        seed=options.seed,
-        image_size=options.image_size,
-    )
-
-
-def _own_data(model: ModelSpec) -> str | None:
-    """The data set that a network was made for, if that is known and there by name."""
-    if model.checkpoint is not None:
-        from dqviz.cards import card_beside
-
-        card = card_beside(model.checkpoint)
-        name = "" if card is None else card.dataset
-    else:
-        name = model.id.split("/")[0]
-    return name if name in NAMED_DATA else None
-
-
-def _attack(options: argparse.Namespace) -> AttackSpec:
-    return AttackSpec(
-        name=options.attack,
-        epsilons=options.eps,
-        norm=options.norm,
-        steps=options.steps,
-        alpha=options.alpha,
-        restarts=options.restarts,
-        random_start=options.random_start,
-        targeted=options.targeted,
-        seed=options.seed,
-        loss=options.loss,
-        momentum=options.momentum,
-        queries=options.queries,
-    )
-
-
-def _crafted_on(options: argparse.Namespace, model: ModelSpec) -> Craft | None:
-    name = options.crafted_on
-    if name is None:
-        return None
-    return Craft(model=model if name == "full" else ModelSpec(id=name), quant=QuantSpec())

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .options import experiment_spec
+from .asked import experiment_spec
 from .output import format_table
 from .terminal import ProgressLine
 

@@ -17,9 +17,10 @@ from dqviz.specs import TRAINED, AttackSpec, Craft, DataSpec, ExperimentSpec
 
 from .arithmetic import is_fast
 from .findings import Findings
+from .networks import at_full_precision, card_of
 from .own_quantizers import ranges_note
 from .steps import Steps
-from .workbench import Subject, Workbench, at_full_precision, card_of
+from .workbench import Subject, Workbench
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)

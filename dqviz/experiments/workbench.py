@@ -13,15 +13,14 @@ from typing import Any, NamedTuple
 import torch
 from torch import nn
 
-from dqviz import cards
 from dqviz.attacks import Outcome, craft_outcomes
 from dqviz.attacks.arithmetic import threads_of
 from dqviz.attacks.fast import gradients_in
-from dqviz.data import DataError, ImageData, load_data
+from dqviz.data import ImageData, load_data
 from dqviz.measure.accuracy import correctness
 from dqviz.measure.network_bounds import NetworkLipschitz
 from dqviz.measure.rows import Row
-from dqviz.models import ModelError, model_info, resolve_model
+from dqviz.models import model_info
 from dqviz.quantize import (
     BackwardThrough,
     Spread,
@@ -35,6 +34,7 @@ from .arithmetic import arithmetic_for
 from .columns import data_name
 from .image_counts import at_most_whole
 from .memo import Memo
+from .networks import at_full_precision, card_of, check_labels, check_size, load_network
 from .own_quantizers import measured_as_trained
 from .resolve import Look, default_calibration
 from .steps import Steps
@@ -115,7 +115,7 @@ class Workbench:
         Raises:
             ModelError: if its file is no longer what the specification's fingerprint says.
         """
-        return self._networks.get(spec, lambda: _load(spec))
+        return self._networks.get(spec, lambda: load_network(spec))
 
     def subject(
         self, craft_spec: Craft, calibration: DataSpec | None, data: DataSpec, steps: Steps
@@ -238,59 +238,6 @@ class Workbench:
         count = len(self.data(spec, steps))
         source = f"{data_name(spec.name)} {spec.split} ({count})"
         return self._histograms.get((model, spec), collect), source
-
-
-def at_full_precision(craft_spec: Craft) -> Craft:
-    """The same network with 32 bits throughout."""
-    quant = dataclasses.replace(
-        craft_spec.quant, weight_bits=FULL_PRECISION, act_bits=FULL_PRECISION
-    )
-    return dataclasses.replace(craft_spec, quant=quant)
-
-
-def card_of(model: ModelSpec) -> cards.Card | None:
-    """The card of a shipped network, or the one beside a checkpoint."""
-    if model.checkpoint is not None:
-        return cards.card_beside(model.checkpoint)
-    return cards.load_card(model.id) if model.id in cards.shipped_ids() else None
-
-
-def check_size(network: nn.Module, size: int) -> int:
-    """Refuses images too small for a network, which once quantized cannot say what it is.
-
-    Raises:
-        ModelError: naming the architecture and the size.
-    """
-    with torch.no_grad():
-        network(torch.zeros(1, 3, size, size))
-    return size
-
-
-def check_labels(network: nn.Module, data: ImageData) -> None:
-    """Refuses images whose labels the network has no logit for.
-
-    Raises:
-        DataError: if there is such a label.
-    """
-    with torch.no_grad():
-        classes = network(data.images[:1]).shape[1]
-    highest = int(data.labels.max())
-    if highest >= classes:
-        raise DataError(
-            f"{data.name} has labels up to {highest}, the network has {classes} classes "
-            f"(labels 0 to {classes - 1})"
-        )
-
-
-def _load(spec: ModelSpec) -> nn.Module:
-    network = resolve_model(spec)
-    found = Look().model(spec).fingerprint
-    if spec.fingerprint is not None and found != spec.fingerprint:
-        raise ModelError(
-            f"{spec.checkpoint or spec.id} has changed: its fingerprint is {found}, "
-            f"expected {spec.fingerprint}"
-        )
-    return network
 
 
 def _data_bytes(data: ImageData) -> int:

@@ -110,8 +110,8 @@ def test_what_is_no_number_is_null_in_json(command, network, tmp_path):
 
 
 def test_the_command_line_asks_for_what_the_app_asks_for(images_folder, model):
+    from dqviz.cli.asked import experiment_spec
     from dqviz.cli.main import build_parser
-    from dqviz.cli.options import experiment_spec
 
     arguments = ["amplify", "--checkpoint", model.checkpoint, "--arch", model.arch]
     arguments += ["--classes", "4", "--mean", "0.5,0.5,0.5", "--std", "1/4,1/4,1/4"]
@@ -198,8 +198,8 @@ def test_smallest_epsilons_are_shown_in_grey_levels(command, network, images, tm
 
 
 def test_options_of_strong_attacks_reach_the_specification(network, images):
+    from dqviz.cli.asked import experiment_spec
     from dqviz.cli.main import build_parser
-    from dqviz.cli.options import experiment_spec
 
     given = ["--attack", "mifgsm", "--loss", "dlr", "--momentum", "0.5", "--queries", "40"]
     for command, kind, epsilon in (

@@ -81,19 +81,24 @@ def _toml(value: object) -> str:
 
 def members() -> list[Member]:
     """Every network that is trained quantized, in the order of training."""
-    found = []
-    for bits in ((4, 2), (3, 5, 1)):  # what most rests on comes first
-        for arch, dataset in itertools.product(ARCHS, DATASETS):
-            for act_bits, start in itertools.product(bits, STARTS):
-                found.append(Member(dataset=dataset, arch=arch, start=start, act_bits=act_bits))
+    found = _at_bits(4)  # what most rests on comes first: four bits, then other seeds of them
     for dataset, start, seed in itertools.product(DATASETS, STARTS, (1, 2)):
         more = {"dataset": dataset, "start": start, "seed": seed}
         found.append(Member(arch="resnet20", act_bits=4, **more))
+    found += _at_bits(2)
     for dataset, start in itertools.product(DATASETS, STARTS):
         more = {"dataset": dataset, "start": start, "arch": "resnet20"}
         found.append(Member(act_bits=4, attacked=True, **more))
         found.append(Member(act_bits=2, weight_bits=2, kind="dorefa", **more))
-    return found
+    return found + _at_bits(3, 5, 1)
+
+
+def _at_bits(*bits: int) -> list[Member]:
+    """Vanilla and DQ at these activation bits, family by family."""
+    return [
+        Member(dataset=dataset, arch=arch, start=start, act_bits=act_bits)
+        for arch, dataset, act_bits, start in itertools.product(ARCHS, DATASETS, bits, STARTS)
+    ]
 
 
 def write() -> None:

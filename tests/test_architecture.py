@@ -19,8 +19,9 @@ MAY_IMPORT = {room: set(ROOMS[: place + 1]) for place, room in enumerate(ROOMS)}
     "jobs": {"specs", "cards", "data", "experiments", "studies", "jobs"},
     "charts": {"charts", "specs", "proportions"},
     "reports": {"specs", "studies", "charts", "reports"},
+    "paper": {"specs", "cards", "data", "proportions", "experiments", "charts", "paper"},
     "ui": {*ROOMS[:4], "experiments", "studies", "jobs", "charts", "reports", "ui"},
-    "cli": {*ROOMS, "experiments", "studies", "charts", "reports", "cli"},
+    "cli": {*ROOMS, "experiments", "studies", "charts", "reports", "paper", "cli"},
     "__main__": {"cli"},
 }
 FORBIDDEN_LIBRARIES = {
@@ -33,10 +34,21 @@ FORBIDDEN_LIBRARIES = {
     "jobs": LIBRARIES,
     "charts": {"torch", "torchvision", "streamlit"},
     "reports": {"torch", "torchvision", "streamlit"},
+    "paper": {"torch", "torchvision", "streamlit"},
     "ui": {"torch", "torchvision"},
     "cli": {"streamlit"},
 }
-LIGHT = ["specs", "cards", "charts", "experiments", "experiments.engine", "studies", "jobs", "ui"]
+LIGHT = [
+    "specs",
+    "cards",
+    "charts",
+    "experiments",
+    "experiments.engine",
+    "studies",
+    "jobs",
+    "paper",
+    "ui",
+]
 """What the Streamlit process imports: none of it may bring torch along."""
 
 

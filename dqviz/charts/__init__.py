@@ -30,6 +30,7 @@ from dqviz.charts.distance import distance_animation, distance_by_layer
 from dqviz.charts.efficiency import efficiency_plane
 from dqviz.charts.estimators import estimator_bars
 from dqviz.charts.failure import failure_by_layer, failure_prediction
+from dqviz.charts.forest import forest
 from dqviz.charts.heatmap import bits_heatmap
 from dqviz.charts.lines import linear_gain, sqnr
 from dqviz.charts.lipschitz import gain_against_bound, layer_constants
@@ -72,6 +73,7 @@ __all__ = [
     "failure_by_layer",
     "failure_prediction",
     "flips",
+    "forest",
     "gain_against_bound",
     "grey_out",
     "image_triplet",

@@ -38,6 +38,10 @@ SWEEP = """examples:
   python -m dqviz sweep grid.toml --store study.sqlite --workers 2
   python -m dqviz sweep grid.toml --store part3.sqlite --shard 3/10
 A sweep that was killed goes on when the same command is given again."""
+PAPER = """examples:
+  python -m dqviz paper --out paper --quick
+  python -m dqviz paper --out paper
+A run that was killed goes on when the same command is given again."""
 DOCTOR = """examples:
   python -m dqviz doctor
   python -m dqviz doctor --out machine.json"""

@@ -14,7 +14,7 @@ from . import examples, results_options, sweep_options
 from . import options as shared
 from .asked import experiment_spec
 from .terminal import ProgressLine, message
-from .values import out_folder
+from .values import out_folder, whole
 
 BAD_INPUT = 2
 INTERRUPTED = 130
@@ -60,7 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(options: argparse.Namespace, progress: ProgressLine) -> str | None:
     command: Command = options.run
-    if options.command not in ("train", "sweep") and options.out is not None:
+    if options.command not in ("train", "sweep", "paper") and options.out is not None:
         from .output import check_writable, refuse_inputs
 
         refuse_inputs(options)
@@ -122,6 +122,7 @@ def build_parser() -> argparse.ArgumentParser:
     results_options.add_report_options(report)
     sweep = add("sweep", "compute a grid of experiments into a store", examples.SWEEP, _sweep)
     sweep_options.add_options(sweep)
+    _add_paper(add("paper", "put the paper's claims to the test", examples.PAPER, _paper))
     shared.add_out(add("doctor", "say what is on this machine", examples.DOCTOR, _doctor))
     return parser
 
@@ -142,6 +143,26 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
         type=out_folder,
         required=True,
         help="the folder for the weights and the card",
+    )
+
+
+def _add_paper(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--out",
+        metavar="DIR",
+        type=out_folder,
+        required=True,
+        help="the folder for results, verdicts and figures",
+    )
+    parser.add_argument(
+        "--quick", action="store_true", help="few images and one attack, to see that it runs"
+    )
+    parser.add_argument(
+        "--workers",
+        metavar="N",
+        type=whole(1, 64),
+        default=2,
+        help="processes of this machine (default: 2)",
     )
 
 
@@ -190,6 +211,12 @@ def _sweep(options: argparse.Namespace, progress: ProgressLine) -> str | None:
     from .sweep import run_sweep
 
     return run_sweep(options, progress)
+
+
+def _paper(options: argparse.Namespace, progress: ProgressLine) -> str | None:
+    from .paper import run_paper
+
+    return run_paper(options, progress)
 
 
 def _train(options: argparse.Namespace, progress: ProgressLine) -> str | None:

@@ -1,0 +1,92 @@
+"""`paper`: the paper's claims put to the test, in a folder that a killed run goes on with."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from dqviz.data import DataError, fingerprint_data
+from dqviz.experiments import Engine
+from dqviz.experiments.durations import duration
+from dqviz.paper import (
+    QUICK,
+    WHOLE,
+    Network,
+    PaperError,
+    Progress,
+    compute,
+    networks,
+    plan,
+    put_to_the_test,
+    write_files,
+)
+from dqviz.specs import DataSpec
+
+from .output import check_folder, format_table
+from .terminal import ProgressLine, message
+
+LOG_SECONDS = 30.0
+START_SECONDS = 180.0
+
+
+def run_paper(options: argparse.Namespace, progress: ProgressLine) -> str:
+    """Computes what the folder lacks, writes the verdicts; says what came of it.
+
+    Raises:
+        ValueError: for a folder that cannot be written, and data that are not there.
+    """
+    check_folder(options.out)
+    folder = Path(options.out)
+    folder.mkdir(parents=True, exist_ok=True)
+    subjects = _with_images(networks())
+    parts = plan(subjects, QUICK if options.quick else WHOLE)
+    engine = Engine(workers=options.workers, jobs=0)
+    engine.start_in_background()
+    progress.say("starting the workers")
+    try:
+        if not engine.wait_until_ready(START_SECONDS):
+            raise PaperError(f"{engine.message}; nothing was computed")
+        results = compute(
+            parts,
+            folder / "results",
+            engine,
+            report=lambda state: progress.say(describe(state), log_every=LOG_SECONDS),
+        )
+    finally:
+        engine.shutdown()
+    tested = put_to_the_test(subjects, parts, results)
+    names = write_files(folder, subjects, results, tested)
+    progress.clear()
+    rows = [
+        {
+            "claim": t.claim.id,
+            "training": t.training,
+            "verdict": t.verdict.verdict,
+            "pairs": t.verdict.pairs,
+            "masking": t.masking,
+        }
+        for t in tested
+    ]
+    table = format_table(rows, list(rows[0]))
+    return f"{table}\n\nwrote {', '.join(names)} to {folder}"
+
+
+def describe(state: Progress) -> str:
+    """How far it is, in one line."""
+    text = f"{state.done} of {state.total} results"
+    if state.seconds_left is not None:
+        text += f", {duration(state.seconds_left)} left"
+    return f"{text}; {state.at_work}" if state.at_work else text
+
+
+def _with_images(found: tuple[Network, ...]) -> tuple[Network, ...]:
+    """Those networks whose test images are there; it is said which are left out."""
+    there: dict[str, str | None] = {}
+    for name in dict.fromkeys(network.dataset for network in found):
+        try:
+            fingerprint_data(DataSpec(name=name))
+            there[name] = None
+        except DataError as error:
+            there[name] = str(error)
+            message(f"the networks trained on {name} are left out: {error}")
+    return tuple(network for network in found if there[network.dataset] is None)

@@ -1,0 +1,37 @@
+"""The paper's claims put to the test on the shipped networks.
+
+Lin, Gan, Han: *Defensive Quantization: When Efficiency Meets Robustness*, ICLR 2019,
+https://arxiv.org/abs/1904.08444. `plan` says what is computed, `compute` does it, `put_to_the_test`
+judges by rules stated beforehand, `write_files` leaves tables and a page. No torch here.
+"""
+
+from .claims import CLAIMS, Claim
+from .compute import PaperError, Progress, compute
+from .files import write_files
+from .findings import Tested, effect_table, put_to_the_test, verdict_table
+from .networks import Network, networks
+from .plan import QUICK, WHOLE, Part, Size, plan
+from .verdicts import Verdict, judge, judge_equal
+
+__all__ = [
+    "CLAIMS",
+    "QUICK",
+    "WHOLE",
+    "Claim",
+    "Network",
+    "PaperError",
+    "Part",
+    "Progress",
+    "Size",
+    "Tested",
+    "Verdict",
+    "compute",
+    "effect_table",
+    "judge",
+    "judge_equal",
+    "networks",
+    "plan",
+    "put_to_the_test",
+    "verdict_table",
+    "write_files",
+]

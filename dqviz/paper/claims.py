@@ -1,0 +1,283 @@
+"""The paper's claims: each in a sentence, its rule, what others found, and where to explore it.
+
+Lin, Gan, Han: *Defensive Quantization: When Efficiency Meets Robustness*, ICLR 2019,
+https://arxiv.org/abs/1904.08444. The claims are those of its abstract and introduction.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+
+from . import effects as measure
+from .effects import Effect, Evidence
+from .networks import DQ, FULL, VANILLA, Network, pairs
+from .plan import BLACK_BOX, HEADLINE, ROBUST, SMALL, SQUARE, STRONGEST, TRANSFER
+from .verdicts import POINTS, RATIO
+
+Effects = list[Effect | None]
+Measure = Callable[[Evidence, Sequence[Network], str], Effects]
+
+ROBUSTMQ = "RobustMQ (arXiv 2308.02350) finds quantized networks more robust, fewer bits more so."
+BERNHARD = (
+    "Bernhard et al. (arXiv 1909.12741): quantization gives no protection, it hides gradients, and "
+    "attacks carry over badly between bit-widths."
+)
+BINARY = "Others who used the penalty on binary networks report mixed effects."
+NOBODY = "We know of nobody who has measured this claim again."
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Claim:
+    """One claim, and how it is put to the test.
+
+    `effect` says in words what is measured, on each pair of networks trained with the bits in
+    question; the claim says that it is above zero if `larger`, else below, or exactly zero if
+    `equal`. `link` is the page and the settings that show it, with the bits left out.
+    """
+
+    id: str
+    sentence: str
+    effect: str
+    others: str
+    scale: str
+    measure: Measure
+    larger: bool = True
+    equal: bool = False
+    page: str = "amplification"
+    link: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+
+def _attacked(
+    one: str, other: tuple[str, str] | str, *, experiment: str, label: str = "", epsilon: float
+) -> Measure:
+    """How much more often an attack flips one kind of network than another.
+
+    `other` is a method, trained with the same bits, or a method and a training.
+    """
+
+    def found(evidence: Evidence, networks: Sequence[Network], training: str) -> Effects:
+        second = other if isinstance(other, tuple) else (other, training)
+        return [
+            measure.success_difference(
+                evidence, a, b, experiment=experiment, label=label, epsilon=epsilon
+            )
+            for a, b in pairs(networks, (one, training), second)
+        ]
+
+    return found
+
+
+def _pgd(one: str, other: tuple[str, str] | str) -> Measure:
+    """The same under the attack that verdicts rest on."""
+    return _attacked(one, other, experiment=ROBUST, label="pgd", epsilon=HEADLINE)
+
+
+def _of(method: str, effect: Callable[[Evidence, Network], Effect | None]) -> Measure:
+    """An effect of single networks."""
+
+    def found(evidence: Evidence, networks: Sequence[Network], training: str) -> Effects:
+        chosen = [n for n in networks if (n.method, n.training) == (method, training)]
+        return [effect(evidence, network) for network in chosen]
+
+    return found
+
+
+def _moved(one: str, other: tuple[str, str] | str) -> Measure:
+    """By which factor the last layer is moved further in one kind of network than in another."""
+
+    def found(evidence: Evidence, networks: Sequence[Network], training: str) -> Effects:
+        second = other if isinstance(other, tuple) else (other, training)
+        return [
+            measure.distance_ratio(evidence, a, b, epsilon=HEADLINE)
+            for a, b in pairs(networks, (one, training), second)
+        ]
+
+    return found
+
+
+def _clean(evidence: Evidence, networks: Sequence[Network], training: str) -> Effects:
+    chosen = pairs(networks, (DQ, training), (VANILLA, training))
+    return [measure.clean_difference(a, b) for a, b in chosen]
+
+
+def _cost(evidence: Evidence, networks: Sequence[Network], training: str) -> Effects:
+    chosen = pairs(networks, (DQ, training), (VANILLA, training))
+    return [measure.cost_ratio(evidence, a, b, experiment=ROBUST, label="pgd") for a, b in chosen]
+
+
+ON_COMMON = "on the images that both classify correctly unattacked"
+
+CLAIMS = (
+    Claim(
+        id="vulnerable",
+        sentence="Quantizing a network in the usual way makes it easier to attack.",
+        effect=f"how much more often PGD at 1/255 flips the quantized vanilla network than the "
+        f"vanilla one at full precision, {ON_COMMON}",
+        others=f"{ROBUSTMQ} {BERNHARD}",
+        scale=POINTS,
+        measure=_attacked(
+            VANILLA, (VANILLA, FULL), experiment=ROBUST, label="pgd", epsilon=HEADLINE
+        ),
+        page="robustness",
+        link={"attack": "PGD", "eps": "1/255"},
+    ),
+    Claim(
+        id="grows",
+        sentence="A perturbation that is small in the image grows from layer to layer.",
+        effect="by which factor the relative distance, centred, at the input of the last layer "
+        "exceeds that of the normalised image, FGSM at 1/255, vanilla",
+        others=NOBODY,
+        scale=RATIO,
+        measure=_of(VANILLA, lambda e, n: measure.amplification(e, n, epsilon=HEADLINE)),
+        link={"eps": "1/255"},
+    ),
+    Claim(
+        id="enlarged",
+        sentence="Quantization enlarges the noise: the quantized network's last layer moves "
+        "further.",
+        effect="by which factor the last layer of the quantized vanilla network moves further than "
+        "that of the vanilla one at full precision, FGSM at 1/255",
+        others=NOBODY,
+        scale=RATIO,
+        measure=_moved(VANILLA, (VANILLA, FULL)),
+        link={"eps": "1/255"},
+    ),
+    Claim(
+        id="threshold",
+        sentence="Noise much smaller than a quantizer's step is rounded away.",
+        effect="by which factor a quantizer enlarges the noise of FGSM at 0.25/255, the median "
+        "over the layers, vanilla: below 1 if it is rounded away",
+        others="For activations spread evenly over a bucket the expected gain is never below 1 and "
+        "largest for the smallest noise.",
+        scale=RATIO,
+        larger=False,
+        measure=_of(VANILLA, lambda e, n: measure.quantizer_gain(e, n, epsilon=SMALL)),
+        link={"eps": "0.25/255", "view": "Quantizer"},
+    ),
+    Claim(
+        id="flips",
+        sentence="What enlarges the noise are the activations that change their bucket.",
+        effect="by which factor the logits move further than with every code frozen at the clean "
+        "image, FGSM at 1/255, vanilla",
+        others=NOBODY,
+        scale=RATIO,
+        measure=_of(VANILLA, lambda e, n: measure.flips_ratio(e, n, epsilon=HEADLINE)),
+        link={"eps": "1/255", "view": "Flips"},
+    ),
+    Claim(
+        id="failure",
+        sentence="Where the noise grows most, the prediction fails.",
+        effect="by how much the area under the curve of centred amplification against flipped "
+        "predictions exceeds that of a coin, FGSM at 1/255, vanilla",
+        others=NOBODY,
+        scale=POINTS,
+        measure=_of(VANILLA, lambda e, n: measure.failure_area(e, n, epsilon=HEADLINE)),
+        link={"eps": "1/255", "view": "Failure"},
+    ),
+    Claim(
+        id="lowered",
+        sentence="Defensive Quantization keeps the noise smaller than ordinary training does.",
+        effect="by which factor the last layer of the quantized DQ network moves further than that "
+        "of the quantized vanilla one, FGSM at 1/255: below 1 if DQ helps",
+        others=BINARY,
+        scale=RATIO,
+        larger=False,
+        measure=_moved(DQ, VANILLA),
+        link={"eps": "1/255"},
+    ),
+    Claim(
+        id="nonexpansive",
+        sentence="With Defensive Quantization the noise does not grow at all.",
+        effect="by which factor the relative distance, centred, at the input of the last layer "
+        "exceeds that of the normalised image, FGSM at 1/255, DQ: 1 or below if it does not grow",
+        others=BINARY,
+        scale=RATIO,
+        larger=False,
+        measure=_of(DQ, lambda e, n: measure.amplification(e, n, epsilon=HEADLINE)),
+        link={"eps": "1/255"},
+    ),
+    Claim(
+        id="robust",
+        sentence="A DQ network is harder to attack than a vanilla one of the same bits.",
+        effect="how much more often PGD at 1/255 flips the quantized DQ network than the quantized "
+        f"vanilla one, {ON_COMMON}: below 0 if DQ helps",
+        others=BINARY,
+        scale=POINTS,
+        larger=False,
+        measure=_pgd(DQ, VANILLA),
+        page="robustness",
+        link={"attack": "PGD", "eps": "1/255"},
+    ),
+    Claim(
+        id="strongest",
+        sentence="That holds under the strongest attacks too.",
+        effect="how much more often the ensemble of APGD-CE, APGD-DLR and Square at 1/255 flips "
+        f"the quantized DQ network than the quantized vanilla one, {ON_COMMON}",
+        others=f"{BERNHARD} A defence counts only under attacks that do not fail.",
+        scale=POINTS,
+        larger=False,
+        measure=_attacked(DQ, VANILLA, experiment=STRONGEST, epsilon=HEADLINE),
+        page="robustness",
+        link={"attack": "Standard", "eps": "1/255"},
+    ),
+    Claim(
+        id="beyond",
+        sentence="A quantized DQ network is harder to attack than a vanilla one at full precision.",
+        effect="how much more often PGD at 1/255 flips the quantized DQ network than the vanilla "
+        f"one at full precision, {ON_COMMON}: below 0 if it is harder to attack",
+        others=BINARY,
+        scale=POINTS,
+        larger=False,
+        measure=_pgd(DQ, (VANILLA, FULL)),
+        page="robustness",
+        link={"attack": "PGD", "eps": "1/255"},
+    ),
+    Claim(
+        id="transfer",
+        sentence="A DQ network withstands attacks carried over from another network better.",
+        effect="how much more often PGD at 2/255, crafted on the vanilla network at full "
+        f"precision, flips the quantized DQ network than the quantized vanilla one, {ON_COMMON}",
+        others="The carried-over attack knows the vanilla network's weights, from which the "
+        "quantized vanilla one was trained on: that favours DQ.",
+        scale=POINTS,
+        larger=False,
+        measure=_attacked(DQ, VANILLA, experiment=TRANSFER, epsilon=BLACK_BOX),
+        page="robustness",
+        link={"view": "Transfer", "attack": "PGD", "eps": "2/255"},
+    ),
+    Claim(
+        id="square",
+        sentence="A DQ network withstands attacks that see its outputs only better.",
+        effect="how much more often Square at 2/255 flips the quantized DQ network than the "
+        f"quantized vanilla one, {ON_COMMON}",
+        others=NOBODY,
+        scale=POINTS,
+        larger=False,
+        measure=_attacked(DQ, VANILLA, experiment=SQUARE, epsilon=BLACK_BOX),
+        page="robustness",
+        link={"attack": "Square", "eps": "2/255"},
+    ),
+    Claim(
+        id="clean",
+        sentence="DQ improves the clean accuracy of quantized networks.",
+        effect="clean accuracy of the quantized DQ network minus that of the quantized vanilla "
+        "one, on all test images",
+        others=BINARY,
+        scale=POINTS,
+        measure=_clean,
+        page="robustness",
+        link={"view": "Compare"},
+    ),
+    Claim(
+        id="cost",
+        sentence="DQ costs no more than ordinary quantization once it is trained.",
+        effect="by which factor the bit operations of the quantized DQ network exceed those of the "
+        "quantized vanilla one, for one image",
+        others="The penalty is gone once training is over: this one follows from the method.",
+        scale=RATIO,
+        equal=True,
+        measure=_cost,
+        page="studies",
+    ),
+)

@@ -1,0 +1,104 @@
+"""What the experiments leave in a folder: verdicts, effects and numbers as tables, and one page."""
+
+from __future__ import annotations
+
+import html
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import plotly.io
+from plotly.offline import get_plotlyjs
+
+from dqviz import __version__
+from dqviz.cards import load_card
+from dqviz.charts import forest
+from dqviz.experiments.result import Result
+from dqviz.experiments.whole_file import write_whole
+
+from .claims import CLAIMS, Claim
+from .findings import Tested, effect_table, verdict_table
+from .networks import Network
+from .plan import Part
+
+VERDICTS, EFFECTS, ABOUT, PAGE = "verdicts.csv", "effects.csv", "about.json", "paper.html"
+
+
+def write_files(
+    folder: Path,
+    networks: Sequence[Network],
+    results: Mapping[Part, Result],
+    tested: Sequence[Tested],
+) -> list[str]:
+    """Writes everything, each file whole or not at all; returns the names.
+
+    `about.json` says with which version and weights it was computed.
+    """
+    verdicts, effects = verdict_table(tested), effect_table(tested)
+    files = {
+        VERDICTS: verdicts.to_csv(index=False),
+        EFFECTS: effects.to_csv(index=False),
+        ABOUT: json.dumps(about(networks, results), indent=2),
+        PAGE: page(verdicts, effects),
+    }
+    for experiment in dict.fromkeys(part.experiment for part in results):
+        tables = [result.table for part, result in results.items() if part.experiment == experiment]
+        files[f"{experiment}.csv"] = pd.concat(tables, ignore_index=True).to_csv(index=False)
+    for name, text in files.items():
+        write_whole(folder / name, text.encode())
+    return list(files)
+
+
+def about(networks: Sequence[Network], results: Mapping[Part, Result]) -> dict[str, object]:
+    """With what it was computed."""
+    made = [r.provenance for r in results.values() if r.provenance is not None]
+    return {
+        "version": __version__,
+        "weights": {network.id: load_card(network.id).sha256 for network in networks},
+        "accuracy": {network.id: dict(load_card(network.id).accuracy) for network in networks},
+        "results": len(results),
+        "seconds": round(sum(p.seconds for p in made), 1),
+        "libraries": sorted({p.libraries for p in made}),
+    }
+
+
+def page(verdicts: pd.DataFrame, effects: pd.DataFrame) -> str:
+    """All claims with their verdicts and figures, in one HTML file that needs no network."""
+    sections = [_section(claim, verdicts, effects) for claim in CLAIMS]
+    style = (
+        ":root{color-scheme:light dark}body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;"
+        "margin:2rem auto;padding:0 1rem}small{opacity:.75}"
+    )
+    return (
+        "<!doctype html><html lang=en><head><meta charset=utf-8>"
+        f"<title>The paper's claims</title><style>{style}</style>"
+        f"<script>{get_plotlyjs()}</script></head><body><h1>The paper's claims</h1>"
+        f"<p>dqviz {__version__}</p>{''.join(sections)}</body></html>\n"
+    )
+
+
+def records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """The rows of a table, by the names of its columns."""
+    return [{str(name): value for name, value in row.items()} for row in table.to_dict("records")]
+
+
+def _section(claim: Claim, verdicts: pd.DataFrame, effects: pd.DataFrame) -> str:
+    own = verdicts[verdicts["claim"] == claim.id]
+    told = "".join(
+        f"<li>{html.escape(row['training'])}: <b>{row['verdict']}</b>, "
+        f"{html.escape(row['found'])}; {html.escape(row['why'])}. "
+        f"Masking checks: {row['masking']}.</li>"
+        for row in records(own)
+    )
+    measured = effects[effects["claim"] == claim.id] if len(effects) else effects
+    figure = ""
+    if len(measured):
+        chart = forest(measured, own, title=claim.sentence)
+        drawn = plotly.io.to_html(chart.figure, include_plotlyjs=False, full_html=False)
+        figure = f"{drawn}<small>{html.escape(chart.how_to_read)}</small>"
+    return (
+        f"<h2>{html.escape(claim.sentence)}</h2><p>Measured: {html.escape(claim.effect)}.</p>"
+        f"<ul>{told}</ul>{figure}<p><small>{html.escape(claim.others)}</small></p>"
+    )

@@ -13,24 +13,25 @@ from tests.ui.fake_engine import BAD_DATA, SLOW
 pytestmark = pytest.mark.browser
 
 VIEWS = [
-    ("", "", ["growth"]),
-    ("playground", "", ["image", "probabilities", "noise"]),
-    ("amplification", "", ["growth"]),
-    ("amplification", "play=true", ["play"]),
-    ("amplification", "view=Bit-widths", ["heat"]),
-    ("amplification", "view=Quantizer", ["quantizer", "sqnr", "linear"]),
-    ("amplification", "view=Flips", ["flips"]),
-    ("amplification", "view=Failure", ["failure", "failing", "accuracy"]),
-    ("lipschitz", "", ["constants", "batchnorm"]),
-    ("lipschitz", "view=Network", ["bounds"]),
-    ("lipschitz", "view=Singular+values", ["spectrum"]),
-    ("lipschitz", "view=Measured+gain", ["gain"]),
-    ("robustness", "", ["robust"]),
-    ("robustness", "view=Compare", ["right", "success"]),
-    ("robustness", "view=Transfer", ["transfer"]),
-    ("trust", "", ["variants"]),
+    ("", "", ["growth"], "growth"),
+    ("playground", "", ["image", "probabilities", "noise"], "noise"),
+    ("amplification", "", ["growth"], ""),
+    ("amplification", "play=true", ["play"], ""),
+    ("amplification", "view=Bit-widths", ["heat"], "heat"),
+    ("amplification", "view=Quantizer", ["quantizer", "sqnr", "linear"], "quantizer"),
+    ("amplification", "view=Flips", ["flips"], "flips"),
+    ("amplification", "view=Failure", ["failure", "failing", "accuracy"], ""),
+    ("lipschitz", "", ["constants", "batchnorm"], ""),
+    ("lipschitz", "view=Network", ["bounds"], ""),
+    ("lipschitz", "view=Singular+values", ["spectrum"], ""),
+    ("lipschitz", "view=Measured+gain", ["gain"], "gain"),
+    ("robustness", "", ["robust"], ""),
+    ("robustness", "view=Compare", ["right", "success"], ""),
+    ("robustness", "view=Transfer", ["transfer"], ""),
+    ("robustness", "view=Bit-width", ["robust_bits"], "robust_bits"),
+    ("trust", "", ["variants"], "variants"),
 ]
-
+"""Pages, their settings, the charts on them, and one that moves with epsilon."""
 
 BACKGROUND = "getComputedStyle(document.querySelector('.stApp')).backgroundColor"
 SLIDERS = ("eps", "abits", "wbits", "n", "steps")
@@ -51,8 +52,10 @@ def last(drawn, part):
     return values[-1]
 
 
-@pytest.mark.parametrize(("path", "query", "keys"), VIEWS)
-def test_every_view_is_drawn_in_light_and_dark(tab, path, query, keys):
+@pytest.mark.parametrize(("path", "query", "keys", "moved"), VIEWS)
+def test_every_view_is_drawn_in_light_and_dark_and_moves_with_epsilon(
+    tab, path, query, keys, moved
+):
     tab.open(path, query)
     for scheme, page in (("light", "rgb(255, 255, 255)"), ("dark", "rgb(17, 22, 28)")):
         tab.page.emulate_media(color_scheme=scheme)
@@ -61,6 +64,10 @@ def test_every_view_is_drawn_in_light_and_dark(tab, path, query, keys):
             assert tab.wait_for_chart(key)
             described = tab.page.locator(f".st-key-figure_{key} [aria-label]").first
             assert len(described.get_attribute("aria-label")) > 40
+    if moved:
+        before = tab.drawn(moved)
+        tab.slide("eps")
+        tab.wait_for_change(moved, before)
 
 
 def test_the_glossary_opens(tab):
@@ -108,26 +115,6 @@ def test_more_steps_change_an_iterated_attack(tab):
     tab.slide("steps")
     tab.wait_for_change("growth", before)
     assert tab.query()["steps"] == ["20"]
-
-
-@pytest.mark.parametrize(
-    ("path", "query", "chart"),
-    [
-        ("", "", "growth"),
-        ("playground", "", "noise"),
-        ("amplification", "view=Bit-widths", "heat"),
-        ("amplification", "view=Quantizer", "quantizer"),
-        ("amplification", "view=Flips", "flips"),
-        ("lipschitz", "view=Measured+gain", "gain"),
-        ("robustness", "view=Bit-width", "robust_bits"),
-        ("trust", "", "variants"),
-    ],
-)
-def test_epsilon_reaches_every_chart_that_depends_on_it(tab, path, query, chart):
-    tab.open(path, query)
-    before = tab.wait_for_chart(chart)
-    tab.slide("eps")
-    tab.wait_for_change(chart, before)
 
 
 def test_play_goes_from_epsilon_to_epsilon(tab):

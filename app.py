@@ -15,7 +15,7 @@ st.set_page_config(
     layout="wide",
     initial_sidebar_state=360,
 )
-# Without icons: with them the last pages are hidden behind "more" on a laptop.
+# Without icons: with them more of the last pages are hidden behind "more" on a laptop.
 page = st.navigation(
     [
         st.Page(PAGES / "overview.py", title="Overview", default=True),
@@ -24,6 +24,7 @@ page = st.navigation(
         st.Page(PAGES / "lipschitz.py", title="Lipschitz"),
         st.Page(PAGES / "robustness.py", title="Robustness"),
         st.Page(PAGES / "trust.py", title="Can you trust it?"),
+        st.Page(PAGES / "paper.py", title="The paper"),
         st.Page(PAGES / "studies.py", title="Studies"),
         st.Page(PAGES / "jobs.py", title="Jobs"),
         st.Page(PAGES / "glossary.py", title="Glossary"),

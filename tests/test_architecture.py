@@ -20,7 +20,7 @@ MAY_IMPORT = {room: set(ROOMS[: place + 1]) for place, room in enumerate(ROOMS)}
     "charts": {"charts", "specs", "proportions"},
     "reports": {"specs", "studies", "charts", "reports"},
     "paper": {"specs", "cards", "data", "proportions", "experiments", "charts", "paper"},
-    "ui": {*ROOMS[:4], "experiments", "studies", "jobs", "charts", "reports", "ui"},
+    "ui": {*ROOMS[:4], "experiments", "studies", "jobs", "charts", "reports", "paper", "ui"},
     "cli": {*ROOMS, "experiments", "studies", "charts", "reports", "paper", "cli"},
     "__main__": {"cli"},
 }

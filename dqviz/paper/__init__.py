@@ -6,7 +6,7 @@ judges by rules stated beforehand, `write_files` leaves tables and a page. No to
 """
 
 from .claims import CLAIMS, Claim
-from .compute import PaperError, Progress, compute
+from .computing import PaperError, Progress, compute
 from .files import write_files
 from .findings import Tested, effect_table, put_to_the_test, verdict_table
 from .networks import Network, networks

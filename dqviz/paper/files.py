@@ -15,8 +15,10 @@ from plotly.offline import get_plotlyjs
 from dqviz import __version__
 from dqviz.cards import load_card
 from dqviz.charts import forest
+from dqviz.data import fingerprint_data
 from dqviz.experiments.result import Result
 from dqviz.experiments.whole_file import write_whole
+from dqviz.specs import DataSpec
 
 from .claims import CLAIMS, Claim
 from .findings import Tested, effect_table, verdict_table
@@ -52,16 +54,23 @@ def write_files(
 
 
 def about(networks: Sequence[Network], results: Mapping[Part, Result]) -> dict[str, object]:
-    """With what it was computed."""
+    """With what it was computed: version, weights, images, libraries."""
+    names = {network.dataset for network in networks}
     made = [r.provenance for r in results.values() if r.provenance is not None]
     return {
         "version": __version__,
         "weights": {network.id: load_card(network.id).sha256 for network in networks},
-        "accuracy": {network.id: dict(load_card(network.id).accuracy) for network in networks},
+        "data": {name: fingerprint_data(DataSpec(name=name)) for name in sorted(names)},
         "results": len(results),
         "seconds": round(sum(p.seconds for p in made), 1),
-        "libraries": sorted({p.libraries for p in made}),
+        "libraries": sorted({words for p in made for words in _in_words(p.libraries)}),
+        "precision": sorted({p.precision for p in made}),
     }
+
+
+def _in_words(libraries: str) -> list[str]:
+    """Each library with its version: `torch 2.15.0`."""
+    return [f"{name} {version}" for name, version in json.loads(libraries).items()]
 
 
 def page(verdicts: pd.DataFrame, effects: pd.DataFrame) -> str:

@@ -48,6 +48,7 @@ PAGE_NAMES = frozenset(
         "at",
         "one",
         "other",
+        "afresh",
     )
 ) | {"embed", "embed_options"}
 """Names in the address bar that single pages read and check."""

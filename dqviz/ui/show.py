@@ -73,9 +73,11 @@ def chart(
 
 
 def of_store(
-    key: str, content: Sequence[Hashable], draw: Callable[[], Chart]
+    key: str, content: Sequence[Hashable], draw: Callable[[], Chart], *, select: bool = True
 ) -> Sequence[Sequence[Any]]:
     """Draws a chart of numbers that are there already; equal content is drawn once.
+
+    `select` lets points be selected.
 
     Returns:
         What each selected point says of its cell (its `customdata`).
@@ -85,7 +87,7 @@ def of_store(
     except ChartError as error:
         st.info(f"Nothing to draw here: {links.plain(str(error))}.", icon=":material/info:")
         return ()
-    return _put(key, drawn, stale=False, select=True)
+    return _put(key, drawn, stale=False, select=select)
 
 
 def _put(key: str, drawn: Chart, *, stale: bool, select: bool = False) -> Sequence[Sequence[Any]]:

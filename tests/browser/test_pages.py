@@ -30,6 +30,7 @@ VIEWS = [
     ("robustness", "view=Transfer", ["transfer"], ""),
     ("robustness", "view=Bit-width", ["robust_bits"], "robust_bits"),
     ("trust", "", ["variants"], "variants"),
+    ("paper", "", ["forest_vulnerable"], ""),
 ]
 """Pages, their settings, the charts on them, and one that moves with epsilon."""
 

@@ -1,0 +1,178 @@
+"""The paper's claims as a visitor reads them: verdict, numbers, figure, and where to explore."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Hashable
+from importlib import resources
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from dqviz import charts
+from dqviz.data import DataError, fingerprint_data
+from dqviz.paper import CLAIMS, WHOLE, Claim, Network, Part, networks, plan, put_to_the_test
+from dqviz.paper.findings import effect_table, verdict_table
+from dqviz.paper.verdicts import FAILS, FEWEST, HOLDS, UNKNOWN
+from dqviz.specs import DataSpec
+from dqviz.ui import jobs, links, show
+from dqviz.ui.choices import networks as shipped_networks
+
+WHAT = (
+    "What Lin, Gan and Han claim in *Defensive Quantization: When Efficiency Meets Robustness* "
+    "(ICLR 2019), each claim measured on the networks that come with this app. A verdict speaks "
+    "of these networks and this way of training them, never of the paper's own experiments."
+)
+AGAIN_HELP = (
+    "Runs every experiment here, as a job: about an hour on two processors. It goes on when you "
+    "leave the page, and what is finished is kept."
+)
+NOTHING = "No results come with this copy. Compute them here, or by `python -m dqviz paper`."
+RULE = (
+    "Stated before any number was seen. An effect is measured on every pair of trained networks, "
+    "one pair a data set, architecture and seed. Their mean has Student's 95 % interval over the "
+    f"pairs. A claim **{HOLDS}** if the whole interval lies on its side. It **{FAILS}** if the "
+    "whole interval lies on the other side, or ends below the smallest effect worth speaking of: "
+    "one percentage point, or a factor of 1.05. Otherwise, and with fewer than "
+    f"{FEWEST} pairs, one **{UNKNOWN}**. Attacks are compared on the images that both networks "
+    "classify correctly unattacked. *Masking checks* are those of the page Can you trust it?, on "
+    "the networks that a verdict rests on."
+)
+LOOKS = {
+    HOLDS: ("check_circle", "green"),
+    FAILS: ("cancel", "red"),
+    UNKNOWN: ("help", "orange"),
+}
+"""How each verdict looks: an icon and a colour; the word stands beside them."""
+
+FOLDER = "paper"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Found:
+    """Verdicts and effects, see `dqviz.paper.findings`; `made` says how, `key` tells them apart."""
+
+    verdicts: pd.DataFrame
+    effects: pd.DataFrame
+    made: str
+    key: Hashable
+
+
+@st.cache_resource(max_entries=1, show_spinner=False)
+def shipped() -> Found | None:
+    """What comes with the package; None where nothing does."""
+    folder = resources.files("dqviz").joinpath("results", FOLDER)
+    if not folder.joinpath("verdicts.csv").is_file():
+        return None
+    tables = []
+    for name in ("verdicts.csv", "effects.csv"):
+        with folder.joinpath(name).open("rb") as file:
+            tables.append(pd.read_csv(file))
+    about: dict[str, Any] = json.loads(folder.joinpath("about.json").read_text(encoding="utf-8"))
+    made = (
+        f"Shipped results: dqviz {about['version']}, {about['results']} experiments on "
+        f"{len(about['weights'])} networks, {', '.join(about['libraries'])}."
+    )
+    return Found(verdicts=tables[0], effects=tables[1], made=made, key="shipped")
+
+
+def computed() -> Found | None:
+    """The same computed by this machine; None until all of it is there."""
+    subjects, parts = _wanted()
+    view = jobs.run([part.spec for part in parts], view="paper")
+    if view.busy or view.stale or view.partial or len(view.results) < len(parts):
+        return None
+    return _found(view.keys, subjects, parts, view.results)
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _found(
+    keys: tuple[str, ...], _subjects: tuple[Network, ...], _parts: list[Part], _results: Any
+) -> Found:
+    tested = put_to_the_test(_subjects, _parts, dict(zip(_parts, _results, strict=True)))
+    return Found(
+        verdicts=verdict_table(tested),
+        effects=effect_table(tested),
+        made="Computed on this machine.",
+        key=keys,
+    )
+
+
+@st.cache_resource(max_entries=1, show_spinner=False)
+def _wanted() -> tuple[tuple[Network, ...], list[Part]]:
+    """The networks whose images are here, and every experiment on them."""
+    there = {name: _is_there(name) for name in {n.dataset for n in networks()}}
+    subjects = tuple(network for network in networks() if there[network.dataset])
+    return subjects, plan(subjects, WHOLE)
+
+
+def _is_there(name: str) -> bool:
+    try:
+        fingerprint_data(DataSpec(name=name))
+    except DataError:
+        return False
+    return True
+
+
+def draw(found: Found) -> None:
+    """How many claims hold, and a card for each."""
+    first = found.verdicts.groupby("claim", sort=False).first()
+    counts = first["verdict"].value_counts()
+    said = [f"{word} {counts.get(word, 0)}" for word in LOOKS]
+    bits = first["act_bits"].iloc[0]
+    st.markdown(f"**At {bits} activation bits, {len(first)} claims: {', '.join(said)}.**")
+    st.caption(links.plain(found.made))
+    for place, claim in enumerate(CLAIMS):
+        own = found.verdicts[found.verdicts["claim"] == claim.id]
+        if len(own):
+            with st.container(border=True, key=f"claim_{claim.id}", gap="xsmall"):
+                _card(claim, own, found, opened=place == 0)
+
+
+def _card(claim: Claim, own: pd.DataFrame, found: Found, *, opened: bool) -> None:
+    st.markdown(f"**{links.plain(claim.sentence)}**")
+    for _, row in own.iterrows():
+        icon, colour = LOOKS[row["verdict"]]
+        pairs = f"{row['pairs']} pair{'s' * (row['pairs'] != 1)}, {row['seeds']} seed"
+        pairs += "s" * (row["seeds"] != 1)
+        st.markdown(
+            f":{colour}[:material/{icon}:] {row['act_bits']} bits: **{row['verdict']}**, "
+            f"{links.plain(row['found'])} :small[({pairs}; {links.plain(row['why'])}; masking "
+            f"checks: {row['masking']})]"
+        )
+    more = st.expander(
+        "Figure, measure, and what others found",
+        expanded=opened,
+        key=f"open_{claim.id}",
+        on_change="rerun",
+    )
+    if not more.open:
+        return
+    with more:
+        st.markdown(f"**Measured**: {links.plain(claim.effect)}.")
+        effects = found.effects[found.effects["claim"] == claim.id]
+        show.of_store(
+            f"forest_{claim.id}",
+            ("paper", found.key),
+            lambda: charts.forest(effects, own, title=claim.sentence),
+            select=False,
+        )
+        st.markdown(f"**Others**: {links.plain(claim.others)}")
+        _explore(claim, own, effects)
+
+
+def _explore(claim: Claim, own: pd.DataFrame, effects: pd.DataFrame) -> None:
+    """A link to the page that shows it, with the networks of the first pair."""
+    if effects.empty:
+        return
+    row = effects.iloc[0]
+    known = [id for id in str(row["networks"]).split() if id in shipped_networks()]
+    query = [("net", id) for id in known]
+    query += [("wbits", "8"), ("abits", str(row["act_bits"])), *claim.link.items()]
+    st.link_button(
+        "Explore it at this setting",
+        links.address(claim.page, query),
+        icon=":material/open_in_new:",
+    )

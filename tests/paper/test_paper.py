@@ -1,0 +1,222 @@
+"""Claims turn round with the networks, and what is computed is kept whatever happens."""
+
+import dataclasses
+import math
+
+import pandas as pd
+import pytest
+
+from dqviz.cards import load_card, shipped_ids
+from dqviz.charts import ChartError, forest
+from dqviz.experiments.handle import DONE, FAILED
+from dqviz.paper import (
+    CLAIMS,
+    QUICK,
+    WHOLE,
+    PaperError,
+    compute,
+    effect_table,
+    networks,
+    plan,
+    put_to_the_test,
+    verdict_table,
+    write_files,
+)
+from dqviz.paper.effects import evidence, success_difference
+from dqviz.paper.networks import pairs, trainings
+from dqviz.paper.verdicts import FAILS, HOLDS, UNKNOWN
+from tests.paper.planted import FAMILIES, everything, network, planted, results_of
+
+EXPECTED = {
+    **dict.fromkeys(("vulnerable", "grows", "enlarged", "flips", "failure"), HOLDS),
+    **dict.fromkeys(("lowered", "robust", "strongest", "beyond", "transfer", "square"), HOLDS),
+    **dict.fromkeys(("threshold", "nonexpansive"), FAILS),
+    "cost": HOLDS,
+}
+"""What the planted numbers say; clean accuracy comes from cards, which these networks lack."""
+
+
+@pytest.fixture(autouse=True)
+def cards(monkeypatch):
+    """Cards for the planted networks."""
+    card = load_card("streetdigits/resnet20/vanilla")
+
+    def load(id):
+        return dataclasses.replace(card, accuracy={"value": 0.9 + 0.05 * ("dq" in id), "n": 100})
+
+    monkeypatch.setattr("dqviz.paper.effects.load_card", load)
+    monkeypatch.setattr("dqviz.paper.files.load_card", load)
+
+
+def judged(subjects, **more):
+    return put_to_the_test(subjects, *results_of(subjects, **more))
+
+
+def test_planted_effects_get_the_verdicts_that_they_deserve():
+    found = {t.claim.id: t.verdict.verdict for t in judged(everything())}
+    assert found == {**EXPECTED, "clean": HOLDS}
+    assert set(found) == {claim.id for claim in CLAIMS}
+
+
+def test_the_other_way_round_the_verdicts_turn():
+    swap = {"vanilla": "dq", "dq": "vanilla"}
+    parts, _ = results_of(everything())
+    mirrored = {}
+    for part in parts:
+        twin = network(part.network.family, swap[part.network.method], part.network.training)
+        result = planted(dataclasses.replace(part, network=twin))
+        weights = part.network.id.rpartition("/")[2]
+        mirrored[part] = dataclasses.replace(
+            result,
+            table=result.table.assign(weights=weights),
+            samples=result.samples.assign(weights=weights),
+        )
+    turned = {t.claim.id: t.verdict.verdict for t in put_to_the_test(everything(), parts, mirrored)}
+    for claim in ("vulnerable", "enlarged", "lowered", "robust", "strongest", "transfer", "square"):
+        assert turned[claim] == FAILS, claim
+    assert turned["cost"] == HOLDS
+
+
+def test_two_pairs_are_too_few():
+    found = judged(everything(FAMILIES[:2]))
+    assert {t.verdict.verdict for t in found if not t.claim.equal} == {UNKNOWN}
+
+
+def test_success_is_counted_on_the_images_that_both_classify_correctly():
+    parts, results = results_of(everything(FAMILIES[:1]))
+    one, other = (network(FAMILIES[0], method, "w8a4") for method in ("dq", "vanilla"))
+    own = next(p for p in parts if p.network == one and p.label == "pgd")
+    samples = results[own].samples
+    wrong = (samples["metric"] == "clean_accuracy") & (samples["image"] < 2)
+    results[own] = dataclasses.replace(
+        results[own], samples=samples.assign(value=samples["value"].mask(wrong, 0.0))
+    )
+    effect = success_difference(
+        evidence(parts, results), one, other, experiment="robust", label="pgd", epsilon=1 / 255
+    )
+    # Of the images 2 to 19 the attack flips 2 to 5 of one and 2 to 11 of the other.
+    assert effect.n == 18
+    assert effect.value == pytest.approx(100 * (4 - 10) / 18)
+    assert effect.low < effect.value < effect.high < 0
+
+
+def test_networks_are_read_from_the_cards():
+    found = {n.id: n for n in networks()}
+    assert set(found) == {
+        id for id in shipped_ids() if id.split("/")[2].split("-")[0] in ("vanilla", "dq")
+    }
+    own = found["streetdigits/resnet20/dq-w8a2"]
+    assert (own.method, own.training, own.seed, own.bits) == ("dq", "w8a2", 0, 2)
+    assert found["streetdigits/resnet20/dq"].quant.is_full_precision
+    assert trainings(found.values())[0] == "w8a4"
+
+
+def test_pairs_share_family_and_seed_and_full_precision_stands_for_all_seeds():
+    subjects = [
+        network("a/b", "dq", "w8a4"),
+        network("a/b", "dq", "w8a4", 1),
+        network("a/b", "vanilla", "w8a4", 1),
+        network("a/b", "vanilla", ""),
+        network("a/c", "vanilla", "w8a4"),
+    ]
+    alike = pairs(subjects, ("dq", "w8a4"), ("vanilla", "w8a4"))
+    assert [(a.unit, b.unit) for a, b in alike] == [("a/b, seed 1", "a/b, seed 1")]
+    beyond = pairs(subjects, ("dq", "w8a4"), ("vanilla", ""))
+    assert [(a.seed, b.seed) for a, b in beyond] == [(0, 0), (1, 0)]
+
+
+def test_the_plan_names_each_result_once_and_quick_is_smaller():
+    subjects = everything()
+    whole, quick = plan(subjects, WHOLE), plan(subjects, QUICK)
+    assert len({part.spec for part in whole}) == len(whole)
+    assert len(quick) < len(whole) / 3
+    assert not any(part.spec.fast for part in whole)  # the same numbers on every machine
+    transferred = [part for part in whole if part.experiment == "transfer"]
+    assert {part.spec.crafted_on.model.id.rpartition("/")[2] for part in transferred} == {"vanilla"}
+    assert all(part.network.training for part in transferred)
+
+
+class Ready:
+    """An engine that has every result at once, or fails at one of them."""
+
+    state, message = "ready", ""
+
+    def __init__(self, fails_at=math.inf):
+        self.asked, self.fails_at = 0, fails_at
+
+    def width(self):
+        return 2
+
+    def submit(self, specs, *, owner, channel):
+        self.asked += 1
+        return [Given(channel, self.asked >= self.fails_at)]
+
+
+class Given:
+    begun, error = 0.0, "the weights are gone"
+
+    def __init__(self, key, failed):
+        self.key, self.status = key, FAILED if failed else DONE
+
+    def result(self, timeout):
+        return dataclasses.replace(planted(self.part), spec_key=self.key)
+
+    def cancel(self):
+        pass
+
+
+@pytest.fixture
+def few():
+    """Some parts on a shipped network."""
+    subject = network("streetdigits/resnet20", "vanilla", "")
+    parts = plan([subject], WHOLE)[:4]
+    Given.part = parts[0]
+    return parts
+
+
+def test_what_is_finished_is_kept_and_the_next_run_goes_on(few, tmp_path):
+    broken = Ready(fails_at=3)
+    with pytest.raises(PaperError, match=r"the weights are gone; what is finished is kept"):
+        compute(few, tmp_path, broken)
+    seen = []
+    again = Ready()
+    found = compute(few, tmp_path, again, report=lambda p: seen.append((p.before, p.total)))
+    assert set(found) == set(few)
+    assert 0 < seen[0][0] < len(few)
+    assert again.asked == len(few) - seen[0][0]
+    last = Ready()
+    assert set(compute(few, tmp_path, last)) == set(few)
+    assert last.asked == 0
+
+
+def test_tables_and_a_page_are_written(tmp_path):
+    subjects = everything()
+    parts, results = results_of(subjects)
+    found = put_to_the_test(subjects, parts, results)
+    names = write_files(tmp_path, subjects, results, found)
+    assert {"verdicts.csv", "effects.csv", "about.json", "paper.html", "robust.csv"} <= set(names)
+    verdicts = pd.read_csv(tmp_path / "verdicts.csv")
+    assert set(verdicts["claim"]) == {claim.id for claim in CLAIMS}
+    page = (tmp_path / "paper.html").read_text(encoding="utf-8")
+    assert all(f"<h2>{claim.sentence.replace(chr(39), '&#x27;')}" in page for claim in CLAIMS)
+    assert "http" not in page.partition("</script>")[2].replace("https://plotly", "")[:500]
+
+
+def test_the_forest_shows_every_pair_and_the_mean():
+    found = judged(everything())
+    effects, verdicts = effect_table(found), verdict_table(found)
+    own = [table[table["claim"] == "vulnerable"] for table in (effects, verdicts)]
+    chart = forest(*own, title="Claimed")
+    single, mean = chart.figure.data
+    assert list(single.x) == pytest.approx(list(own[0]["value"]))
+    assert list(mean.x) == pytest.approx(list(own[1]["value"]))
+    assert "to the right" in chart.how_to_read
+    assert "mean of 3: holds" in chart.alt
+    ratios = [table[table["claim"] == "lowered"] for table in (effects, verdicts)]
+    drawn = forest(*ratios, title="Claimed")
+    assert list(drawn.figure.data[0].x) == pytest.approx([0.5] * 3)
+    assert "to the left" in drawn.how_to_read
+    with pytest.raises(ChartError, match="several claims"):
+        forest(effects, verdicts, title="Claimed")
+    with pytest.raises(ChartError, match="no pair"):
+        forest(effects.iloc[:0], verdicts, title="Claimed")

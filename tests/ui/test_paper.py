@@ -1,0 +1,57 @@
+"""The page The paper: shipped verdicts at once, and the same computed here."""
+
+import dataclasses
+
+import pytest
+
+from dqviz.paper import CLAIMS, effect_table, put_to_the_test, verdict_table
+from dqviz.ui import links, paper
+from tests.paper.planted import everything, results_of
+from tests.ui.reading import words
+
+
+@pytest.fixture
+def found(monkeypatch):
+    """Verdicts on planted numbers, in place of those that are shipped."""
+    monkeypatch.setattr(
+        "dqviz.paper.effects.load_card",
+        lambda id: dataclasses.make_dataclass("Card", ["accuracy"])({"value": 0.9, "n": 100}),
+    )
+    subjects = everything()
+    tested = put_to_the_test(subjects, *results_of(subjects))
+    told = paper.Found(
+        verdicts=verdict_table(tested), effects=effect_table(tested), made="Made up.", key="test"
+    )
+    monkeypatch.setattr(paper, "shipped", lambda: told)
+    return told
+
+
+def test_every_claim_has_a_card_with_its_verdict(open_page, found):
+    app = open_page("paper")
+    assert not app.exception
+    said = words(app)
+    for claim in CLAIMS:
+        assert links.plain(claim.sentence) in said
+    counts = found.verdicts["verdict"].value_counts()
+    assert f"holds {counts['holds']}, does not hold {counts['does not hold']}" in said
+    assert "3 pairs, 1 seed" in said
+
+
+def test_without_results_it_says_how_to_get_them(open_page, monkeypatch):
+    monkeypatch.setattr(paper, "shipped", lambda: None)
+    app = open_page("paper")
+    assert "python -m dqviz paper" in words(app)
+    assert not app.exception
+
+
+def test_shipped_verdicts_are_those_of_the_shipped_effects():
+    """Nobody edits a number by hand: the verdicts follow from the effects by the rule."""
+    told = paper.shipped()
+    if told is None:
+        pytest.skip("no results are shipped yet")
+    for (claim, training), rows in told.effects.groupby(["claim", "training"]):
+        (row,) = told.verdicts[
+            (told.verdicts["claim"] == claim) & (told.verdicts["training"] == training)
+        ].to_dict("records")
+        assert row["pairs"] == len(rows)
+        assert row["value"] == pytest.approx(rows["value"].mean())

@@ -25,6 +25,7 @@ page = st.navigation(
         st.Page(PAGES / "robustness.py", title="Robustness"),
         st.Page(PAGES / "trust.py", title="Can you trust it?"),
         st.Page(PAGES / "paper.py", title="The paper"),
+        st.Page(PAGES / "lab.py", title="DQ laboratory"),
         st.Page(PAGES / "studies.py", title="Studies"),
         st.Page(PAGES / "jobs.py", title="Jobs"),
         st.Page(PAGES / "glossary.py", title="Glossary"),

@@ -1,4 +1,4 @@
-"""The largest folded layer norm of a network while it is being trained."""
+"""The folded layer norms of a network while it is being trained."""
 
 from __future__ import annotations
 
@@ -30,13 +30,17 @@ class NormWatch:
         }
 
     def largest(self) -> float:
-        """The largest operator norm of the layers with BatchNorm folded in, from below.
+        """The largest of `every`."""
+        return max(self.every().values())
+
+    def every(self) -> dict[str, float]:
+        """Each layer's operator norm with BatchNorm folded in, from below, by the layer's name.
 
         Of convolutions it is ||A v|| / ||v|| of the iteration's vector, of linear layers the
         largest singular value.
         """
         with torch.no_grad():
-            return max(self._norm(layer) for layer in self.layers)
+            return {layer.name: self._norm(layer) for layer in self.layers}
 
     def _norm(self, layer: Layer) -> float:
         kernel = folded_kernel(layer).detach().float().cpu()

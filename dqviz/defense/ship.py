@@ -20,7 +20,7 @@ from dqviz.defense.batches import CALIBRATION_IMAGES
 from dqviz.defense.errors import TrainError
 from dqviz.defense.keep import keep
 from dqviz.defense.recipe import Recipe, read_recipe
-from dqviz.defense.training import Progress, Trained, train_network
+from dqviz.defense.training import Progress, Trained, Watch, train_network
 from dqviz.measure import accuracy, layer_norms
 from dqviz.models.normalize import Classifier
 from dqviz.quantize import collect_histograms, quantize_model, to_json
@@ -32,6 +32,7 @@ def train(
     *,
     progress: Callable[[Progress], None] | None = None,
     loading: Callable[[int, int], None] | None = None,
+    watch: Watch | None = None,
 ) -> Path:
     """Train a recipe, or go on where it was killed, and write the network and its card.
 
@@ -40,6 +41,7 @@ def train(
         out_dir: the folder for DATASET-ARCH-WEIGHTS.safetensors and .json; the checkpoint of the
             unfinished training lies in a folder of the network's name inside it.
         progress: called about once a second.
+        watch: called likewise with the network; see `train_network`.
         loading: called while images are downloaded or read, with what is done and what there is.
 
     Returns:
@@ -55,7 +57,7 @@ def train(
     data = load_data(recipe.data, progress=loading)
     test = load_data(recipe.test, progress=loading)
     _require_match(data, test)
-    trained = train_network(recipe, folder / stem, data=data, report=progress)
+    trained = train_network(recipe, folder / stem, data=data, report=progress, watch=watch)
     weights = folder / f"{stem}.safetensors"
     partial = weights.with_suffix(".partial")
     save_file(keep(trained, recipe), partial)

@@ -61,7 +61,7 @@ class Progress:
     """How far a training is.
 
     `loss` and `accuracy` are running averages over training batches, attacked ones if the recipe
-    attacks them, the loss without the penalty;
+    attacks them, the loss without the penalty; `penalty` is what was added to it at the last step;
     `largest_folded_norm` is that of `NormWatch`.
     """
 
@@ -73,6 +73,11 @@ class Progress:
     loss: float
     accuracy: float
     largest_folded_norm: float
+    penalty: float = 0.0
+
+
+Watch = Callable[[nn.Module, list[Layer], Progress], None]
+"""Looks at a network that is being trained, its layers, and how far the training is."""
 
 
 def train_network(
@@ -81,6 +86,7 @@ def train_network(
     *,
     data: ImageData | None = None,
     report: Callable[[Progress], None] | None = None,
+    watch: Watch | None = None,
 ) -> Trained:
     """The trained network of a recipe; a killed run in `folder` is gone on with.
 
@@ -89,6 +95,7 @@ def train_network(
         folder: where `training.pt`, the checkpoint of an unfinished run, lies.
         data: the training images, where they are already loaded.
         report: called about once a second; may raise to stop, and nothing is lost.
+        watch: called likewise with the network, which it may look at and must leave as it is.
 
     Raises:
         TrainError: if the loss is no longer finite, the checkpoint is damaged or of another
@@ -98,7 +105,7 @@ def train_network(
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     run = _Run(recipe, folder, data, device)
     run.resume()
-    run.go(report)
+    run.go(report, watch)
     model = run.model.to(memory_format=torch.contiguous_format).cpu().eval()
     assert isinstance(model, Classifier)
     ranges = None if recipe.quant is None else take_quantizers(model)
@@ -131,7 +138,7 @@ class _Run:
         self.steps_per_epoch = self.batches.steps_per_epoch
         self.steps = self.steps_per_epoch * recipe.epochs
         self.step = 0
-        self.loss = self.accuracy = 0.0
+        self.loss = self.accuracy = self.added = 0.0
         self.precision = self._precision()
 
     def _penalty(self) -> Callable[[], torch.Tensor] | None:
@@ -196,10 +203,12 @@ class _Run:
             os.fsync(file.fileno())  # else a power cut can leave the name without the content
         os.replace(part, self.folder / "training.pt")
 
-    def go(self, report: Callable[[Progress], None] | None) -> None:
+    def go(self, report: Callable[[Progress], None] | None, watch: Watch | None = None) -> None:
         """Train from the step it is at to the last, saving now and then."""
         saved = reported = time.monotonic()
         since = self.step
+        if watch is not None:
+            watch(self.model, self.layers, self.progress(0.0))
         try:
             while self.step < self.steps:
                 self.one_step()
@@ -208,6 +217,8 @@ class _Run:
                     rate = (self.step - since) * self.recipe.batch_size / max(now - reported, 1e-9)
                     since, reported = self.step, now
                     report(self.progress(rate))
+                    if watch is not None:
+                        watch(self.model, self.layers, self.progress(rate))
                 if now - saved > CHECKPOINT_SECONDS:
                     self.save()
                     saved = now
@@ -226,7 +237,9 @@ class _Run:
         loss = F.cross_entropy(logits.float(), labels)
         total = loss
         if self.penalty is not None:
-            total = loss + 0.5 * self.recipe.defense.beta * self.penalty()
+            added = 0.5 * self.recipe.defense.beta * self.penalty()
+            total = loss + added
+            self.added = float(added.detach())
         if not torch.isfinite(total):
             raise TrainError(
                 f"the loss is {total.item()} at step {self.step}; lower learning_rate (now "
@@ -265,6 +278,7 @@ class _Run:
             loss=self.loss,
             accuracy=self.accuracy,
             largest_folded_norm=self.norms.largest(),
+            penalty=self.added,
         )
 
 

@@ -5,7 +5,7 @@ Whatever ends the server, the jobs that were not over are taken up again by the 
 
 from __future__ import annotations
 
-import contextlib
+import dataclasses
 import re
 import threading
 from collections.abc import Sequence
@@ -15,13 +15,13 @@ from dqviz.experiments import Engine
 from dqviz.experiments.handle import DONE, FAILED, RUNNING
 from dqviz.specs import ExperimentSpec
 from dqviz.studies import parse_grid
-from dqviz.studies.shipped import PREFIX, find_store
+from dqviz.studies.shipped import find_store
 
 from .confine import confined
 from .folder import JobFolder
 from .record import OPEN, Address, Record
-from .report_work import ReportWork
-from .work import PageWork, StudyWork, View, Work
+from .work import View, Work
+from .workshop import Workshop
 
 LOOK_SECONDS = 0.2
 MAX_OPEN = 20
@@ -49,13 +49,13 @@ class Book:
     """
 
     def __init__(self, engine: Engine, folder: JobFolder, *, stores: Path) -> None:
-        self._engine = engine
         self._folder = folder
         self._stores = stores
         self._lock = threading.RLock()
         self._records = {record.id: record for record in folder.load()}
         self._work: dict[str, Work] = {}
         self._changed = threading.Event()
+        self._workshop = Workshop(engine, stores=stores, on_end=self._changed.set)
         self._closed = False
         self._watcher = threading.Thread(target=self._watch, daemon=True, name="dqviz-jobs")
         self._watcher.start()
@@ -82,7 +82,7 @@ class Book:
             for record in same:
                 self.remove(record.id, user)
             record = Record(user=user, title=title, address=address, specs=tuple(specs))
-            self._begin(record, PageWork(record, self._engine))
+            self._begin(record, self._workshop.work(record))
             return record
 
     def add_study(self, user: str, *, grid: str, store: str) -> Record:
@@ -109,7 +109,7 @@ class Book:
             title = f"Study {store}: {wanted.product:,} cells"
             address = ("studies", (("store", store),))
             record = Record(user=user, title=title, address=address, grid=grid, store=store)
-            self._begin(record, self._study(record))
+            self._begin(record, self._workshop.work(record))
             return record
 
     def add_report(self, user: str, *, store: str) -> Record:
@@ -131,12 +131,34 @@ class Book:
             address = ("studies", (("store", store),))
             title = f"Report on {store}"
             record = Record(user=user, title=title, address=address, store=store, report=True)
-            self._begin(record, self._report(record))
+            self._begin(record, self._workshop.work(record))
             return record
 
     def report_file(self, id: str) -> Path:
         """Where the report of that job is, once it is written."""
-        return self._stores.parent / "reports" / f"{id}.html"
+        return self._workshop.report_file(id)
+
+    def training_folder(self, id: str) -> Path:
+        """Where the recipe, the course, the weights and the card of a training lie."""
+        return self._workshop.training_folder(id)
+
+    def add_training(self, user: str, *, recipe: str, title: str) -> Record:
+        """Starts a training by a recipe, a TOML text; it goes on where a killed one stopped.
+
+        Raises:
+            JobError: where there are too many jobs, or the folder cannot be written.
+        """
+        with self._lock:
+            if reason := self._room(user):
+                raise JobError(reason)
+            record = Record(user=user, title=title, address=("lab", ()), recipe=recipe)
+            record = dataclasses.replace(record, address=("lab", (("run", record.id),)))
+            try:
+                work = self._workshop.work(record)
+            except OSError as error:
+                raise JobError(f"the training cannot be kept: {error.strerror or error}") from error
+            self._begin(record, work)
+            return record
 
     def jobs(self, user: str) -> list[View]:
         """The jobs of one user, the latest first."""
@@ -182,6 +204,8 @@ class Book:
                 self.add_study(user, grid=record.grid, store=record.store)
             elif record.report:
                 self.add_report(user, store=record.store)
+            elif record.recipe:
+                self.add_training(user, recipe=record.recipe, title=record.title)
             else:
                 title, address = record.title, record.address
                 self.add_page(user, title=title, address=address, specs=record.specs)
@@ -194,9 +218,7 @@ class Book:
             if record is not None and record.user == user and record.state != OPEN:
                 del self._records[id]
                 self._folder.remove(id)
-                if record.report:
-                    with contextlib.suppress(OSError):
-                        self.report_file(id).unlink(missing_ok=True)
+                self._workshop.clear(record)
 
     def close(self) -> None:
         """Lets go of the folder; what is open stays so."""
@@ -221,14 +243,6 @@ class Book:
         if len(self._open()) >= MAX_OPEN_OF_ALL:
             return "the server has as many jobs as it takes: try again later"
         return ""
-
-    def _study(self, record: Record) -> StudyWork:
-        return StudyWork(record, self._engine, stores=self._stores, on_end=self._changed.set)
-
-    def _report(self, record: Record) -> ReportWork:
-        name, out = record.store, self.report_file(record.id)
-        store = find_store(name) if name.startswith(PREFIX) else self._stores / name
-        return ReportWork(record, store=store, out=out, on_end=self._changed.set)
 
     def _begin(self, record: Record, work: Work) -> None:
         self._records[record.id] = record
@@ -270,13 +284,7 @@ class Book:
     def _take_up(self, record: Record) -> None:
         """Goes on with a job that an earlier server has left."""
         try:
-            work: Work
-            if record.is_study:
-                work = self._study(record)
-            elif record.report:
-                work = self._report(record)
-            else:
-                work = PageWork(record, self._engine, anew=True)
+            work = self._workshop.work(record, anew=True)
         except Exception as error:
             with self._lock:
                 self._end(record.over(FAILED, error=str(error), error_kind="internal"))

@@ -35,6 +35,7 @@ class Record:
         grid: a study's grid as TOML; empty for what a page has asked for.
         store: the name of the store: a study's, in the folder of stores, or the one reported on.
         report: whether it is a report on a store.
+        recipe: a training's recipe as TOML; empty for everything else.
         made: when it was asked for (Unix time).
         state: one of `STATES`.
         ended: when it was over (Unix time).
@@ -48,6 +49,7 @@ class Record:
     grid: str = ""
     store: str = ""
     report: bool = False
+    recipe: str = ""
     id: str = dataclasses.field(default_factory=lambda: secrets.token_hex(8))
     made: float = dataclasses.field(default_factory=time.time)
     state: str = OPEN
@@ -87,7 +89,8 @@ def read_record(text: str) -> Record:
         record = Record(**{**fields, "address": address, "specs": specs})
     except (KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ValueError(f"this is no record of a job: {error!r}") from error
-    texts: Sequence[object] = (record.id, record.user, record.title, record.grid, record.store)
+    names = ("id", "user", "title", "grid", "store", "recipe")
+    texts: Sequence[object] = [getattr(record, name) for name in names]
     texts_fit = all(isinstance(text, str) for text in texts) and isinstance(record.report, bool)
     if record.state not in STATES or not texts_fit:
         raise ValueError("this is no record of a job: its fields are of other types")

@@ -17,7 +17,18 @@ from dqviz.ui.settings import BUILT_IN_DATA
 PREFERRED = ("streetdigits/resnet20/vanilla", "streetdigits/resnet20/dq")
 MAX_LISTED = 50
 RESERVED = frozenset(
-    {"cache", "uploads", "results", "jobs", "kept", "cifar10", "svhn", "streetdigits"}
+    {
+        "cache",
+        "uploads",
+        "results",
+        "jobs",
+        "kept",
+        "lab",
+        "reports",
+        "cifar10",
+        "svhn",
+        "streetdigits",
+    }
 )
 
 

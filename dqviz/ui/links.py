@@ -49,6 +49,7 @@ PAGE_NAMES = frozenset(
         "one",
         "other",
         "afresh",
+        "run",
     )
 ) | {"embed", "embed_options"}
 """Names in the address bar that single pages read and check."""

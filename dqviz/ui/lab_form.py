@@ -1,0 +1,164 @@
+"""The form of the DQ laboratory: from a visitor's choice to a recipe, and to a training."""
+
+from __future__ import annotations
+
+import json
+from typing import NamedTuple
+
+import streamlit as st
+
+from dqviz import cards
+from dqviz.jobs import JobError
+from dqviz.ui import choices, jobs, links, visitor
+
+ARMS = {
+    "none": "None (vanilla)",
+    "raw": "Raw kernel, as in the paper",
+    "folded": "Kernel with BatchNorm folded in",
+    "operator": "Operator norm above 1",
+}
+ARM_HELP = (
+    "What the penalty acts on. BatchNorm undoes the scale of the raw kernel, so that a penalty on "
+    "it may change no function; the folded kernel is what the layer really applies."
+)
+BETAS = (1e-4, 3e-4, 1e-3, 2e-3, 3e-3, 1e-2, 3e-2)
+BITS = (32, 8, 5, 4, 3, 2, 1)
+RATES = (0.001, 0.003, 0.01, 0.02, 0.05, 0.1, 0.2)
+IMAGES = (1000, 2000, 5000, 10_000, 30_000)
+EPOCHS = (1, 2, 3, 5, 10, 20)
+ADVERSARIES = {"Clean images": "", "R+FGSM at 4/255": "rfgsm", "PGD-5 at 4/255": "pgd"}
+NEW = "New weights: "
+
+
+class Choice(NamedTuple):
+    """What the form says."""
+
+    start: str
+    images: int
+    epochs: int
+    rate: float
+    act_bits: int
+    arm: str
+    beta: float
+    decay: float
+    adversary: str
+    seed: int
+
+
+def recipe_text(choice: Choice, name: str) -> str:
+    """The recipe of a choice as TOML; `name` is that of the weights."""
+    fresh = choice.start.startswith(NEW)
+    basis = cards.load_card(choice.start.removeprefix(NEW))
+    dataset, arch, _ = basis.id.split("/")
+    recipe = basis.recipe
+    lines = {
+        "id": f"{dataset}/{arch}/{name}",
+        **({} if fresh else {"start": basis.id}),
+        "data": {"name": dataset, "split": "train", "n_samples": choice.images},
+        "test": {"name": dataset, "split": "test", "n_samples": 1000},
+        "mean": list(basis.mean),
+        "std": list(basis.std),
+        "epochs": choice.epochs,
+        "learning_rate": choice.rate,
+        "warmup_epochs": min(0.25, choice.epochs / 4),
+        "weight_decay": choice.decay,
+        "crop": recipe.get("crop", 4),
+        "flip": recipe.get("flip", False),
+        "clip": 1.0,
+        "seed": choice.seed,
+        "defense": {"arm": choice.arm, "beta": 0.0 if choice.arm == "none" else choice.beta},
+    }
+    if choice.act_bits < 32:
+        lines["quant"] = {"act_bits": choice.act_bits, "weight_bits": 8}
+    if choice.adversary:
+        steps = {"steps": 5} if choice.adversary == "pgd" else {}
+        lines["adversary"] = {"name": choice.adversary, "epsilon": "4/255", "share": 0.5, **steps}
+    return "\n".join(f"{key} = {_toml(value)}" for key, value in lines.items()) + "\n"
+
+
+def _toml(value: object) -> str:
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{key} = {_toml(item)}" for key, item in value.items()) + " }"
+    return json.dumps(value)  # texts, numbers, lists and booleans are written alike
+
+
+def starts() -> tuple[str, ...]:
+    """What a training may begin with: networks at full precision, or new weights of their kind."""
+    plain = [
+        id
+        for id in choices.networks()
+        if not {"quant", "adversary"} & set(cards.load_card(id).recipe)
+    ]
+    return (*plain, *(f"{NEW}{id}" for id in plain if id.endswith("/vanilla")))
+
+
+def form() -> None:
+    """The form, and its button."""
+    with st.form("lab", border=True):
+        left, middle, right = st.columns(3, gap="medium")
+        with left:
+            start = st.selectbox("Begin with", starts(), key="lab_start")
+            images = st.select_slider("Training images", IMAGES, value=5000, key="lab_images")
+            epochs = st.select_slider("Epochs", EPOCHS, value=1, key="lab_epochs")
+        with middle:
+            arm = st.selectbox(
+                "Penalty on",
+                list(ARMS),
+                index=2,
+                format_func=ARMS.__getitem__,
+                key="lab_arm",
+                help=ARM_HELP,
+            )
+            beta = st.select_slider(
+                "Beta", BETAS, value=1e-2, key="lab_beta", help="The penalty's strength."
+            )
+            bits = st.select_slider(
+                "Activation bits",
+                BITS,
+                value=32,
+                key="lab_bits",
+                help="32 trains at full precision; below, with quantizers in place and weights "
+                "at 8 bits.",
+            )
+        with right:
+            rate = st.select_slider("Learning rate", RATES, value=0.02, key="lab_rate")
+            trained_on = st.selectbox("Trained on", list(ADVERSARIES), key="lab_adversary")
+            decay = st.select_slider("Weight decay", (0.0, 5e-4), value=5e-4, key="lab_decay")
+            seed = st.number_input("Seed", 0, 9999, value=0, key="lab_seed")
+        if st.form_submit_button("Start the training", icon=":material/play_arrow:"):
+            choice = Choice(
+                start,
+                images,
+                epochs,
+                rate,
+                bits,
+                arm,
+                beta,
+                decay,
+                ADVERSARIES[trained_on],
+                int(seed),
+            )
+            _start(choice)
+
+
+def _start(choice: Choice) -> None:
+    name = f"lab-{visitor.user()[:6]}-{_count() + 1}"
+    title = f"Training {choice.start.removeprefix(NEW)}: {words(choice)}"
+    try:
+        jobs.book().add_training(visitor.user(), recipe=recipe_text(choice, name), title=title)
+    except JobError as error:
+        st.error(f"Not started: {links.plain(str(error))}.")
+
+
+def words(choice: Choice) -> str:
+    """A choice in a few words."""
+    bits = "full precision" if choice.act_bits == 32 else f"{choice.act_bits}-bit activations"
+    penalty = (
+        "no penalty" if choice.arm == "none" else f"{choice.arm} penalty, beta {choice.beta:g}"
+    )
+    return f"{penalty}, {bits}, {choice.epochs} epoch{'s' * (choice.epochs > 1)}"
+
+
+def _count() -> int:
+    """How many trainings this visitor has asked for, of those that are listed."""
+    return sum(bool(view.record.recipe) for view in jobs.book().jobs(visitor.user()))

@@ -15,21 +15,25 @@ st.set_page_config(
     layout="wide",
     initial_sidebar_state=360,
 )
-# Without icons: with them more of the last pages are hidden behind "more" on a laptop.
+# Without icons, and the last ones behind a word: a laptop has no room for more.
 page = st.navigation(
-    [
-        st.Page(PAGES / "overview.py", title="Overview", default=True),
-        st.Page(PAGES / "playground.py", title="Playground"),
-        st.Page(PAGES / "amplification.py", title="Amplification"),
-        st.Page(PAGES / "lipschitz.py", title="Lipschitz"),
-        st.Page(PAGES / "robustness.py", title="Robustness"),
-        st.Page(PAGES / "trust.py", title="Can you trust it?"),
-        st.Page(PAGES / "paper.py", title="The paper"),
-        st.Page(PAGES / "lab.py", title="DQ laboratory"),
-        st.Page(PAGES / "studies.py", title="Studies"),
-        st.Page(PAGES / "jobs.py", title="Jobs"),
-        st.Page(PAGES / "glossary.py", title="Glossary"),
-    ],
+    {
+        "": [
+            st.Page(PAGES / "overview.py", title="Overview", default=True),
+            st.Page(PAGES / "playground.py", title="Playground"),
+            st.Page(PAGES / "amplification.py", title="Amplification"),
+            st.Page(PAGES / "lipschitz.py", title="Lipschitz"),
+            st.Page(PAGES / "robustness.py", title="Robustness"),
+            st.Page(PAGES / "trust.py", title="Can you trust it?"),
+            st.Page(PAGES / "paper.py", title="The paper"),
+            st.Page(PAGES / "lab.py", title="DQ laboratory"),
+        ],
+        "More": [
+            st.Page(PAGES / "studies.py", title="Studies"),
+            st.Page(PAGES / "jobs.py", title="Jobs"),
+            st.Page(PAGES / "glossary.py", title="Glossary"),
+        ],
+    },
     position="top",
 )
 visitor.remember()

@@ -27,8 +27,9 @@ layer `raw`, `folded` and `distance`."""
 
 
 def loss_course(course: Course) -> Chart:
-    """Loss and penalty against the step."""
-    table = _numbers(course, ("step", "loss", "penalty"))
+    """Loss and penalty against the step, from the first step on: before it there is no loss."""
+    begun = [look for look in course if look["step"] > 0]
+    table = _numbers(begun, ("step", "loss", "penalty"))
     lines = {"cross-entropy": table["loss"], "penalty, times beta / 2": table["penalty"]}
     last = table.iloc[-1]
     return _lines(

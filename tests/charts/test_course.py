@@ -26,8 +26,8 @@ COURSE = [look(0, 3.0), look(10, 2.0), look(20, 1.5)]
 
 def test_loss_and_accuracy_go_with_the_steps():
     loss, penalty = loss_course(COURSE).figure.data
-    assert list(loss.x) == [0, 10, 20]
-    assert list(penalty.y) == [1.5, 1.0, 0.75]
+    assert list(loss.x) == [10, 20]  # before the first step there is none
+    assert list(penalty.y) == [1.0, 0.75]
     clean, robust = accuracy_course(COURSE).figure.data
     assert set(clean.y) == {25.0}
     assert set(robust.y) == {12.5}

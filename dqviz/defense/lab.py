@@ -53,8 +53,6 @@ class Course:
 
 def main(recipe: str, out: str) -> int:
     """Trains; 0 if a network was written."""
-    if hasattr(os, "nice"):
-        os.nice(NICENESS)
     folder = Path(out)
     try:
         asked = read_recipe(Path(recipe))
@@ -77,4 +75,6 @@ def _say(share: float, text: str) -> None:
 
 
 if __name__ == "__main__":
+    if hasattr(os, "nice"):  # here alone: whoever calls main is not to give way for good
+        os.nice(NICENESS)
     sys.exit(main(*sys.argv[1:]))

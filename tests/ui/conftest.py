@@ -38,7 +38,7 @@ def open_page(engine):
     """Opens a page by its name, with query parameters; returns the running test app."""
 
     def opened(name="overview", **query):
-        app = AppTest.from_file(str(Path(__file__).with_name("whole_app.py")), default_timeout=30)
+        app = AppTest.from_file(str(Path(__file__).with_name("whole_app.py")), default_timeout=120)
         for key, value in query.items():
             app.query_params[key] = value
         app.run()

@@ -78,7 +78,6 @@ def norms_course(course: Course) -> Chart:
         how="Folded is what the layer really applies, BatchNorm included; raw is the kernel alone, "
         "which BatchNorm undoes. The penalty pulls one of them towards 1, the dotted line.",
         formula=r"\sigma_{\max}(\mathrm{diag}(\gamma / s)\, W), \quad \sigma_{\max}(W)",
-        line=1.0,
     )
 
 
@@ -98,7 +97,6 @@ def noise_course(course: Course) -> Chart:
         how="FGSM at 1/255 on the same 64 images: the distance at each layer's input over that of "
         "the normalised image. Lower than before means that training damps the noise.",
         formula=AMPLIFICATION,
-        line=1.0,
     )
 
 
@@ -148,10 +146,8 @@ def _lines(
     return Chart(figure=figure, title=title, how_to_read=how, formula=formula, alt=alt, table=table)
 
 
-def _by_layer(
-    table: pd.DataFrame, *, title: str, axis: str, how: str, formula: str, line: float
-) -> Chart:
-    """Points by layer: before in grey, now in colour; a second norm is hollow."""
+def _by_layer(table: pd.DataFrame, *, title: str, axis: str, how: str, formula: str) -> Chart:
+    """Points by layer: before in grey, now in colour; a second norm is hollow; a line at 1."""
     layers = list(dict.fromkeys(table["layer"]))
     names = dict(zip(layers, short_layers(layers), strict=True))
     data = []
@@ -180,15 +176,15 @@ def _by_layer(
                 "automargin": True,
                 "title": {"text": "Layer, in order of execution"},
             },
-            yaxis=value_axis(axis, [*table["value"], line], log=True),
+            yaxis=value_axis(axis, [*table["value"], 1.0], log=True),
             shapes=[
                 {
                     "type": "line",
                     "xref": "paper",
                     "x0": 0,
                     "x1": 1,
-                    "y0": line,
-                    "y1": line,
+                    "y0": 1,
+                    "y1": 1,
                     "line": {"color": GREY, "width": 1, "dash": "dot"},
                 }
             ],

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from dqviz.data import DataError, fingerprint_data
 from dqviz.experiments import Engine
 from dqviz.experiments.durations import duration
 from dqviz.paper import (
@@ -18,9 +17,9 @@ from dqviz.paper import (
     networks,
     plan,
     put_to_the_test,
+    without_images,
     write_files,
 )
-from dqviz.specs import DataSpec
 
 from .output import check_folder, format_table
 from .terminal import ProgressLine, message
@@ -81,12 +80,7 @@ def describe(state: Progress) -> str:
 
 def _with_images(found: tuple[Network, ...]) -> tuple[Network, ...]:
     """Those networks whose test images are there; it is said which are left out."""
-    there: dict[str, str | None] = {}
-    for name in dict.fromkeys(network.dataset for network in found):
-        try:
-            fingerprint_data(DataSpec(name=name))
-            there[name] = None
-        except DataError as error:
-            there[name] = str(error)
-            message(f"the networks trained on {name} are left out: {error}")
-    return tuple(network for network in found if there[network.dataset] is None)
+    missing = without_images(found)
+    for name, error in missing.items():
+        message(f"the networks trained on {name} are left out: {error}")
+    return tuple(network for network in found if network.dataset not in missing)

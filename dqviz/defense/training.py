@@ -216,9 +216,9 @@ class _Run:
                 if report is not None and (now - reported > 1 or self.step == self.steps):
                     rate = (self.step - since) * self.recipe.batch_size / max(now - reported, 1e-9)
                     since, reported = self.step, now
-                    report(self.progress(rate))
+                    report(state := self.progress(rate))
                     if watch is not None:
-                        watch(self.model, self.layers, self.progress(rate))
+                        watch(self.model, self.layers, state)
                 if now - saved > CHECKPOINT_SECONDS:
                     self.save()
                     saved = now

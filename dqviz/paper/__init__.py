@@ -9,7 +9,7 @@ from .claims import CLAIMS, Claim
 from .computing import PaperError, Progress, compute
 from .files import write_files
 from .findings import Tested, effect_table, put_to_the_test, verdict_table
-from .networks import Network, networks
+from .networks import Network, networks, without_images
 from .plan import QUICK, WHOLE, Part, Size, plan
 from .verdicts import Verdict, judge, judge_equal
 
@@ -33,5 +33,6 @@ __all__ = [
     "plan",
     "put_to_the_test",
     "verdict_table",
+    "without_images",
     "write_files",
 ]

@@ -9,11 +9,12 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 
+from dqviz.charts.forest import POINTS, RATIO
+
 from . import effects as measure
 from .effects import Effect, Evidence
 from .networks import DQ, FULL, VANILLA, Network, pairs
 from .plan import BLACK_BOX, HEADLINE, ROBUST, SMALL, SQUARE, STRONGEST, TRANSFER
-from .verdicts import POINTS, RATIO
 
 Effects = list[Effect | None]
 Measure = Callable[[Evidence, Sequence[Network], str], Effects]
@@ -48,24 +49,28 @@ class Claim:
     link: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
-def _attacked(
-    one: str, other: tuple[str, str] | str, *, experiment: str, label: str = "", epsilon: float
+def _between(
+    one: str,
+    other: tuple[str, str] | str,
+    effect: Callable[[Evidence, Network, Network], Effect | None],
 ) -> Measure:
-    """How much more often an attack flips one kind of network than another.
-
-    `other` is a method, trained with the same bits, or a method and a training.
-    """
+    """An effect of pairs; `other` is a method, trained with the same bits, or with a training."""
 
     def found(evidence: Evidence, networks: Sequence[Network], training: str) -> Effects:
         second = other if isinstance(other, tuple) else (other, training)
-        return [
-            measure.success_difference(
-                evidence, a, b, experiment=experiment, label=label, epsilon=epsilon
-            )
-            for a, b in pairs(networks, (one, training), second)
-        ]
+        return [effect(evidence, a, b) for a, b in pairs(networks, (one, training), second)]
 
     return found
+
+
+def _attacked(
+    one: str, other: tuple[str, str] | str, *, experiment: str, label: str = "", epsilon: float
+) -> Measure:
+    """How much more often an attack flips one kind of network than another."""
+    what = {"experiment": experiment, "label": label}
+    return _between(
+        one, other, lambda e, a, b: measure.success_difference(e, a, b, **what, epsilon=epsilon)
+    )
 
 
 def _pgd(one: str, other: tuple[str, str] | str) -> Measure:
@@ -85,25 +90,7 @@ def _of(method: str, effect: Callable[[Evidence, Network], Effect | None]) -> Me
 
 def _moved(one: str, other: tuple[str, str] | str) -> Measure:
     """By which factor the last layer is moved further in one kind of network than in another."""
-
-    def found(evidence: Evidence, networks: Sequence[Network], training: str) -> Effects:
-        second = other if isinstance(other, tuple) else (other, training)
-        return [
-            measure.distance_ratio(evidence, a, b, epsilon=HEADLINE)
-            for a, b in pairs(networks, (one, training), second)
-        ]
-
-    return found
-
-
-def _clean(evidence: Evidence, networks: Sequence[Network], training: str) -> Effects:
-    chosen = pairs(networks, (DQ, training), (VANILLA, training))
-    return [measure.clean_difference(a, b) for a, b in chosen]
-
-
-def _cost(evidence: Evidence, networks: Sequence[Network], training: str) -> Effects:
-    chosen = pairs(networks, (DQ, training), (VANILLA, training))
-    return [measure.cost_ratio(evidence, a, b, experiment=ROBUST, label="pgd") for a, b in chosen]
+    return _between(one, other, lambda e, a, b: measure.distance_ratio(e, a, b, epsilon=HEADLINE))
 
 
 ON_COMMON = "on the images that both classify correctly unattacked"
@@ -265,7 +252,7 @@ CLAIMS = (
         "one, on all test images",
         others=BINARY,
         scale=POINTS,
-        measure=_clean,
+        measure=_between(DQ, VANILLA, lambda e, a, b: measure.clean_difference(a, b)),
         page="robustness",
         link={"view": "Compare"},
     ),
@@ -277,7 +264,11 @@ CLAIMS = (
         others="The penalty is gone once training is over: this one follows from the method.",
         scale=RATIO,
         equal=True,
-        measure=_cost,
+        measure=_between(
+            DQ,
+            VANILLA,
+            lambda e, a, b: measure.cost_ratio(e, a, b, experiment=ROBUST, label="pgd"),
+        ),
         page="studies",
     ),
 )

@@ -12,7 +12,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from dqviz.cards import Card, load_card, shipped_ids
-from dqviz.specs import FULL_PRECISION, QuantSpec
+from dqviz.data import DataError, fingerprint_data
+from dqviz.specs import FULL_PRECISION, DataSpec, QuantSpec
 
 VANILLA, DQ = "vanilla", "dq"
 METHODS = (VANILLA, DQ)
@@ -78,6 +79,17 @@ def _network(id: str, card: Card) -> Network | None:
     bits: dict[str, Any] = {name: int(trained[name]) for name in FIELDS if name in trained}
     quant = QuantSpec(**bits)
     return Network(id=id, method=method, training="-".join(rest), seed=seed, quant=quant)
+
+
+def without_images(found: Iterable[Network]) -> dict[str, str]:
+    """The data sets of these networks that are not there, and why."""
+    missing = {}
+    for name in dict.fromkeys(network.dataset for network in found):
+        try:
+            fingerprint_data(DataSpec(name=name))
+        except DataError as error:
+            missing[name] = str(error)
+    return missing
 
 
 def at_bits(training: str) -> int | None:

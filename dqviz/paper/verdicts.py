@@ -13,6 +13,7 @@ import math
 import statistics
 from collections.abc import Sequence
 
+from dqviz.charts.forest import POINTS, RATIO
 from dqviz.charts.paired import student
 
 from .effects import Effect
@@ -21,7 +22,6 @@ HOLDS, FAILS, UNKNOWN = "holds", "does not hold", "cannot tell"
 FEWEST = 3
 """With fewer pairs than these nothing is said of a method."""
 
-POINTS, RATIO = "points", "ratio"
 SMALLEST = {POINTS: 1.0, RATIO: math.log(1.05)}
 """The smallest effect worth speaking of: one point, or a factor of 1.05."""
 

@@ -9,7 +9,7 @@ import streamlit as st
 
 from dqviz import cards
 from dqviz.jobs import JobError
-from dqviz.ui import choices, jobs, links, visitor
+from dqviz.ui import choices, jobs, lab, links, visitor
 
 ARMS = {
     "none": "None (vanilla)",
@@ -142,7 +142,7 @@ def form() -> None:
 
 
 def _start(choice: Choice) -> None:
-    name = f"lab-{visitor.user()[:6]}-{_count() + 1}"
+    name = f"lab-{visitor.user()[:6]}-{len(lab.trainings()) + 1}"
     title = f"Training {choice.start.removeprefix(NEW)}: {words(choice)}"
     try:
         jobs.book().add_training(visitor.user(), recipe=recipe_text(choice, name), title=title)
@@ -157,8 +157,3 @@ def words(choice: Choice) -> str:
         "no penalty" if choice.arm == "none" else f"{choice.arm} penalty, beta {choice.beta:g}"
     )
     return f"{penalty}, {bits}, {choice.epochs} epoch{'s' * (choice.epochs > 1)}"
-
-
-def _count() -> int:
-    """How many trainings this visitor has asked for, of those that are listed."""
-    return sum(bool(view.record.recipe) for view in jobs.book().jobs(visitor.user()))

@@ -12,11 +12,19 @@ import pandas as pd
 import streamlit as st
 
 from dqviz import charts
-from dqviz.data import DataError, fingerprint_data
-from dqviz.paper import CLAIMS, WHOLE, Claim, Network, Part, networks, plan, put_to_the_test
+from dqviz.paper import (
+    CLAIMS,
+    WHOLE,
+    Claim,
+    Network,
+    Part,
+    networks,
+    plan,
+    put_to_the_test,
+    without_images,
+)
 from dqviz.paper.findings import effect_table, verdict_table
 from dqviz.paper.verdicts import FAILS, FEWEST, HOLDS, UNKNOWN
-from dqviz.specs import DataSpec
 from dqviz.ui import jobs, links, show
 from dqviz.ui.choices import networks as shipped_networks
 
@@ -103,17 +111,10 @@ def _found(
 @st.cache_resource(max_entries=1, show_spinner=False)
 def _wanted() -> tuple[tuple[Network, ...], list[Part]]:
     """The networks whose images are here, and every experiment on them."""
-    there = {name: _is_there(name) for name in {n.dataset for n in networks()}}
-    subjects = tuple(network for network in networks() if there[network.dataset])
+    found = networks()
+    missing = without_images(found)
+    subjects = tuple(network for network in found if network.dataset not in missing)
     return subjects, plan(subjects, WHOLE)
-
-
-def _is_there(name: str) -> bool:
-    try:
-        fingerprint_data(DataSpec(name=name))
-    except DataError:
-        return False
-    return True
 
 
 def draw(found: Found) -> None:

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections import Counter
+from collections.abc import Iterable
 
 Z95 = 1.959963984540054
 """The 97.5 % quantile of the normal distribution: two-sided 95 % intervals."""
@@ -82,6 +84,21 @@ def paired(*, both: int, only_a: int, only_b: int, neither: int) -> PairedDiffer
     above, below = share_a.high - share_a.value, share_b.value - share_b.low
     high = value + math.sqrt(max(0.0, above**2 - 2 * phi * above * below + below**2))
     return PairedDifference(value, low, high, n, only_a, only_b, mcnemar(only_a, only_b))
+
+
+def paired_of(a: Iterable[bool], b: Iterable[bool]) -> PairedDifference:
+    """`paired`, of two lists that say for each sample whether a and whether b was right.
+
+    Raises:
+        ValueError: if they are not equally long, or empty.
+    """
+    counts = Counter((bool(x), bool(y)) for x, y in zip(a, b, strict=True))
+    return paired(
+        both=counts[True, True],
+        only_a=counts[True, False],
+        only_b=counts[False, True],
+        neither=counts[False, False],
+    )
 
 
 def _correlation(both: int, only_a: int, only_b: int, neither: int) -> float:

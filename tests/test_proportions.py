@@ -3,7 +3,7 @@
 import pytest
 from scipy.stats import binomtest
 
-from dqviz.proportions import mcnemar, paired, wilson
+from dqviz.proportions import mcnemar, paired, paired_of, wilson
 
 
 @pytest.mark.parametrize(("successes", "n"), [(0, 10), (10, 10), (7, 10), (1, 1), (940, 1000)])
@@ -52,3 +52,11 @@ def test_mcnemar_equals_the_binomial_test(only_a, only_b):
 def test_impossible_counts_are_refused(table):
     with pytest.raises(ValueError, match="at least one sample; got"):
         paired(**counts(*table))
+
+
+def test_two_lists_are_counted():
+    a = [True, True, True, False, False, True]
+    b = [True, False, False, True, False, 1]
+    assert paired_of(a, b) == paired(**counts(2, 2, 1, 1))
+    with pytest.raises(ValueError, match="shorter"):
+        paired_of(a, b[1:])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
 
 import pandas as pd
 
@@ -26,7 +25,7 @@ from dqviz.charts.robust_claims import difference_text
 from dqviz.charts.robust_rows import ROBUST, robust_rows
 from dqviz.charts.tidy import Curve, as_shown, bits_text
 from dqviz.charts.transfer import Victim, victims
-from dqviz.proportions import PairedDifference, paired
+from dqviz.proportions import PairedDifference, paired_of
 
 
 def bits_compared(table: pd.DataFrame, *, samples: pd.DataFrame) -> list[Claim]:
@@ -125,19 +124,11 @@ def _against_own(
     found = []
     for name in others:
         theirs = right[victim.name, victim.sources[name]]
-        difference = _difference(theirs, right[victim.name, victim.sources[victim.name]])
+        difference = paired_of(theirs, right[victim.name, victim.sources[victim.name]])
         p = min(1.0, len(others) * difference.p_value)
         found.append((name, dataclasses.replace(difference, p_value=p)))
     worse = [(n, d) for n, d in found if d.value < 0 and d.p_value < SIGNIFICANT]
     return min(worse, key=lambda told: told[1].value, default=None)
-
-
-def _difference(one: Sequence[bool], other: Sequence[bool]) -> PairedDifference:
-    pairs = list(zip(one, other, strict=True))
-    both, only_a, only_b, neither = (
-        pairs.count(kind) for kind in ((True, True), (True, False), (False, True), (False, False))
-    )
-    return paired(both=both, only_a=only_a, only_b=only_b, neither=neither)
 
 
 def _worse_text(victim: Victim, name: str, difference: PairedDifference) -> str:

@@ -24,7 +24,7 @@ from dqviz.charts.paired import SIGNIFICANT, paired_accuracy
 from dqviz.charts.right_images import Key, compared, pair_of
 from dqviz.charts.robust_rows import CLEAN, ROBUST
 from dqviz.charts.tidy import Curve
-from dqviz.proportions import PairedDifference, paired
+from dqviz.proportions import PairedDifference, paired_of
 
 
 def two_compared(
@@ -77,12 +77,7 @@ def _flipped(
     if not set(names) <= set(fooled) or fooled.empty:
         return []
     a, b = (fooled[name] for name in names)
-    told = paired(
-        both=int((a & b).sum()),
-        only_a=int((a & ~b).sum()),
-        only_b=int((~a & b).sum()),
-        neither=int((~a & ~b).sum()),
-    )
+    told = paired_of(a, b)
     text = (
         f"Of the {told.n} images that all networks here classify correctly the attack flips "
         f"{100 * a.mean():.1f} % for {named(pair[0])} and {100 * b.mean():.1f} % for "

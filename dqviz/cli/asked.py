@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 from dqviz.specs import AttackSpec, Craft, DataSpec, ExperimentSpec, ModelSpec, QuantSpec
 
@@ -42,13 +43,11 @@ def experiment_spec(kind: str, options: argparse.Namespace) -> ExperimentSpec:
         model=model,
         data=_data(options, model, needed=needs_images),
         quant=quant,
-        attack=_attack(options),
-        crafted_on=_crafted_on(options, model),
+        **_perturbation(kind, options, model),
         calibration=calibration,
         controls=getattr(options, "controls", False),
         details=getattr(options, "details", False),
         batch_size=options.batch_size,
-        fast=options.fast,
     )
 
 
@@ -58,7 +57,8 @@ def _model(options: argparse.Namespace) -> ModelSpec:
     if options.checkpoint is None:
         if given:
             raise ValueError(f"{given[0]} describes a --checkpoint; none is given")
-        return ModelSpec(id=DEFAULT_MODEL if options.model is None else options.model)
+        id = DEFAULT_MODEL if options.model is None else options.model
+        return ModelSpec(id=id, **_squeezing(options))
     if options.model is not None:
         raise ValueError("give either --model or --checkpoint, not both")
     if not Path(options.checkpoint).is_file():
@@ -70,7 +70,12 @@ def _model(options: argparse.Namespace) -> ModelSpec:
         classes=options.classes,
         mean=channels(options.mean, "--mean"),
         std=channels(options.std, "--std"),
+        **_squeezing(options),
     )
+
+
+def _squeezing(options: argparse.Namespace) -> dict[str, Any]:
+    return {name: getattr(options, name) for name in ("squeeze_bits", "squeeze_median")}
 
 
 def _data(options: argparse.Namespace, model: ModelSpec, *, needed: bool) -> DataSpec:
@@ -96,6 +101,13 @@ def _own_data(model: ModelSpec) -> str | None:
     else:
         name = model.id.split("/")[0]
     return name if name in NAMED_DATA else None
+
+
+def _perturbation(kind: str, options: argparse.Namespace, model: ModelSpec) -> dict[str, Any]:
+    if kind == "corruptions":
+        return {"severities": options.severities}
+    crafted_on = _crafted_on(options, model)
+    return {"attack": _attack(options), "crafted_on": crafted_on, "fast": options.fast}
 
 
 def _attack(options: argparse.Namespace) -> AttackSpec:

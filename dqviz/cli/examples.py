@@ -29,6 +29,9 @@ ACCURACY = """examples:
 SMALLEST = """examples:
   python -m dqviz smallest-epsilon --n 200 --attack pgd --eps 8/255
   python -m dqviz smallest-epsilon --n 200 --attack apgd_dlr --act-bits 4 --out smallest.csv"""
+CORRUPT = """examples:
+  python -m dqviz corrupt --n 1000 --act-bits 4
+  python -m dqviz corrupt --model cifar10/resnet20/dq --severities 5 --out corrupted.csv"""
 TRUST = """examples:
   python -m dqviz trust --n 128 --weight-bits 8 --act-bits 4 --attack pgd --eps 1/255
   python -m dqviz trust --checkpoint FILE --arch resnet20 --classes 10 --data parquet:PATH \\

@@ -3,15 +3,33 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from typing import Any
 
 from dqviz import __version__
 
-from .output import format_table
-from .terminal import ProgressLine
+from .output import format_table, write_rows
+from .terminal import ProgressLine, message
 
 MODEL_COLUMNS = ("id", "shipped", "classes", "image_size", "accuracy", "statement")
 DATA_COLUMNS = ("name", "here", "description", "folder")
+
+
+def show(
+    rows: list[dict[str, Any]], columns: Sequence[str], options: argparse.Namespace
+) -> str | None:
+    """The rows as a table of some columns; with `--out` all of them go to the file instead.
+
+    Raises:
+        ValueError, OSError: if the file cannot be written.
+    """
+    if options.out is None:
+        return format_table(rows, columns)
+    import pandas as pd
+
+    write_rows(pd.DataFrame(rows), options.out)
+    message(f"wrote {len(rows)} rows to {options.out}")
+    return None
 
 
 def model_rows(options: argparse.Namespace, progress: ProgressLine) -> list[dict[str, Any]]:

@@ -114,6 +114,11 @@ def build_parser() -> argparse.ArgumentParser:
     _add_experiment(
         add("trust", "check whether an attack's result can be trusted", examples.TRUST, _trust)
     )
+    corrupt = add(
+        "corrupt", "measure accuracy under noise, blur and the like", examples.CORRUPT, _corrupt
+    )
+    _add_experiment(corrupt, attacked=False)
+    shared.add_severities(corrupt)
     results = add("results", "look into a store of results", results_options.EXAMPLES, _results)
     results_options.add_options(results)
     report = add(
@@ -127,11 +132,14 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add_experiment(parser: argparse.ArgumentParser, *, bound: bool = False) -> None:
+def _add_experiment(
+    parser: argparse.ArgumentParser, *, bound: bool = False, attacked: bool = True
+) -> None:
     shared.add_network(parser)
     shared.add_data(parser)
     shared.add_quantization(parser)
-    shared.add_attack(parser, bound=bound)
+    if attacked:
+        shared.add_attack(parser, bound=bound)
     shared.add_out(parser)
 
 
@@ -171,20 +179,20 @@ def _models(options: argparse.Namespace, progress: ProgressLine) -> str | None:
 
     rows = listings.model_rows(options, progress)
     if options.all or options.out is not None:
-        return _listing(rows, listings.MODEL_COLUMNS, options)
+        return listings.show(rows, listings.MODEL_COLUMNS, options)
     return listings.short_model_list(rows)
 
 
 def _data(options: argparse.Namespace, progress: ProgressLine) -> str | None:
     from . import listings
 
-    return _listing(listings.data_rows(options, progress), listings.DATA_COLUMNS, options)
+    return listings.show(listings.data_rows(options, progress), listings.DATA_COLUMNS, options)
 
 
 def _doctor(options: argparse.Namespace, progress: ProgressLine) -> str | None:
-    from . import doctor
+    from . import doctor, listings
 
-    return _listing(doctor.doctor_rows(options, progress), doctor.COLUMNS, options)
+    return listings.show(doctor.doctor_rows(options, progress), doctor.COLUMNS, options)
 
 
 def _results(options: argparse.Namespace, progress: ProgressLine) -> str | None:
@@ -257,6 +265,12 @@ def _smallest(options: argparse.Namespace, progress: ProgressLine) -> str | None
     return _experiment("smallest_epsilon", smallest_view, options, progress)
 
 
+def _corrupt(options: argparse.Namespace, progress: ProgressLine) -> str | None:
+    from .views import corruption_view
+
+    return _experiment("corruptions", corruption_view, options, progress)
+
+
 def _trust(options: argparse.Namespace, progress: ProgressLine) -> str | None:
     from .trust import trust_view
 
@@ -280,18 +294,4 @@ def _experiment(
     for note in result.notes:
         message(note)
     message(f"wrote {len(result.table)} rows to {options.out}")
-    return None
-
-
-def _listing(
-    rows: list[dict[str, Any]], columns: Sequence[str], options: argparse.Namespace
-) -> str | None:
-    from .output import format_table, write_rows
-
-    if options.out is None:
-        return format_table(rows, columns)
-    import pandas as pd
-
-    write_rows(pd.DataFrame(rows), options.out)
-    message(f"wrote {len(rows)} rows to {options.out}")
     return None

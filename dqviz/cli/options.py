@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from dqviz.specs import ATTACKS, ESTIMATORS, LOSSES, MAX_CLASSES, NORMS, RANGES
+from dqviz.specs import ATTACKS, ESTIMATORS, LOSSES, MAX_CLASSES, MAX_MEDIAN, NORMS, RANGES
 
 from .values import bits, number, numbers, out_file, out_folder, whole
 
@@ -72,6 +72,18 @@ def add_network(parser: argparse.ArgumentParser) -> None:
             type=numbers,
             help=f"the {name} of its input, one number a channel, for pixels in [0, 1]",
         )
+    group.add_argument(
+        "--squeeze-bits",
+        metavar="N",
+        type=whole(1, 8),
+        help="feature squeezing: pixels are rounded to so many bits first",
+    )
+    group.add_argument(
+        "--squeeze-median",
+        metavar="K",
+        type=whole(2, MAX_MEDIAN),
+        help="feature squeezing: then the median of KxK pixels is taken",
+    )
 
 
 def add_data(parser: argparse.ArgumentParser) -> None:
@@ -138,6 +150,18 @@ def add_quantization(parser: argparse.ArgumentParser) -> None:
         metavar="DATA",
         help=f"calibrate ranges on {CALIBRATION_IMAGES} training images of DATA (default: the "
         "card's histograms, else the data's training split, else the evaluated images)",
+    )
+
+
+def add_severities(parser: argparse.ArgumentParser) -> None:
+    """How strong corruptions are."""
+    group = parser.add_argument_group("corruptions")
+    group.add_argument(
+        "--severities",
+        metavar="S[,S...]",
+        type=lambda text: tuple(whole(1, 5)(part.strip()) for part in text.split(",")),
+        default=(1, 3, 5),
+        help="1 to 5 (default: 1,3,5)",
     )
 
 

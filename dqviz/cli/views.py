@@ -154,6 +154,25 @@ def _broken_by(result: Result) -> str:
     return f"\n\n{format_table(lines, list(lines[0]))}"
 
 
+def corruption_view(result: Result) -> str:
+    """Clean accuracy, then one line a corruption and severity, with its 95 % interval."""
+    rows = result.table[result.table["metric"].str.startswith("corrupted_accuracy_")]
+    table = rows.pivot_table(
+        index=["attack", "metric"], columns="statistic", values="value", sort=False
+    ).reset_index()
+    lines = [
+        {
+            "corruption": row["attack"],
+            "severity": row["metric"].rpartition("_")[2],
+            "percent": 100 * row["value"],
+            "95 % from": 100 * row["low"],
+            "to": 100 * row["high"],
+        }
+        for row in table.to_dict(orient="records")
+    ]
+    return f"{heading(result)}\n\n{format_table(lines, list(lines[0]))}"
+
+
 def smallest_view(result: Result) -> str:
     """The distribution of the smallest epsilons, in grey levels, and who was never flipped."""
     bound = float(result.table["epsilon"].iloc[0])

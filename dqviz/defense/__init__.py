@@ -4,9 +4,11 @@ from dqviz.defense.errors import TrainError
 from dqviz.defense.penalty import orthogonality_penalty
 from dqviz.defense.recipe import Recipe, read_recipe
 from dqviz.defense.ship import train
-from dqviz.defense.training import Progress, Trained, train_network
+from dqviz.defense.trained import Diverged, Progress, Trained
+from dqviz.defense.training import train_network
 
 __all__ = [
+    "Diverged",
     "Progress",
     "Recipe",
     "TrainError",

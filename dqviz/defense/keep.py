@@ -6,7 +6,7 @@ import torch
 
 from dqviz.defense.errors import TrainError
 from dqviz.defense.recipe import Recipe
-from dqviz.defense.training import Trained
+from dqviz.defense.trained import Trained
 from dqviz.models.registry import State
 from dqviz.models.stored import SUFFIX, pack, unpack
 

@@ -16,16 +16,17 @@ from pathlib import Path
 
 from torch import nn
 
+from dqviz.attacks import AttackError
 from dqviz.data import DataError, load_data
 from dqviz.defense.errors import TrainError
 from dqviz.defense.penalty import Layer
 from dqviz.defense.probe import Probe
 from dqviz.defense.recipe import read_recipe
 from dqviz.defense.ship import train
-from dqviz.defense.training import Progress
+from dqviz.defense.trained import Progress
+from dqviz.specs.training import COURSE
 
 NICENESS = 10
-COURSE = "course.jsonl"
 BETWEEN_LOOKS = 2.0
 """Seconds from one look to the next, at least; looks take no more than a tenth of the time."""
 
@@ -43,7 +44,10 @@ class Course:
         begun = time.monotonic()
         if begun < self._next and progress.step < progress.steps:
             return
-        look = self._probe.look(model, layers)
+        try:
+            look = self._probe.look(model, layers)
+        except AttackError:  # the weights are no numbers any more: the next step says so
+            return
         took = time.monotonic() - begun
         self._next = begun + max(BETWEEN_LOOKS, 10 * took)
         line = {**dataclasses.asdict(progress), **dataclasses.asdict(look)}

@@ -10,8 +10,8 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.nn import functional as F
 
+from dqviz.attacks import FGSM
 from dqviz.data import ImageData
 from dqviz.defense.norms import NormWatch
 from dqviz.defense.penalty import Layer
@@ -51,7 +51,11 @@ class Probe:
         self._norms: NormWatch | None = None
 
     def look(self, model: nn.Module, layers: list[Layer]) -> Look:
-        """Measure; the network's mode, weights, statistics and gradients stay as they were."""
+        """Measure; the network's mode, weights, statistics and gradients stay as they were.
+
+        Raises:
+            AttackError: if the network's gradient is not finite.
+        """
         if self._norms is None:
             self._norms = NormWatch(layers)
             for _ in range(WARM_UP):
@@ -61,7 +65,7 @@ class Probe:
         training = model.training
         model.eval()
         try:
-            attacked = _fgsm(model, images, labels)
+            (attacked,) = FGSM(model, eps=EPSILON).each(images, labels)
             with torch.no_grad():
                 clean_inputs, clean = _inputs(model, layers, images)
                 moved_inputs, robust = _inputs(model, layers, attacked)
@@ -76,15 +80,6 @@ class Probe:
                 name: _distance(clean_inputs[name], moved_inputs[name]) for name in clean_inputs
             },
         )
-
-
-def _fgsm(model: nn.Module, images: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-    """One signed step up the cross-entropy; gradients of parameters are not touched."""
-    x = images.detach().clone().requires_grad_(True)
-    with torch.enable_grad():
-        loss = F.cross_entropy(model(x), labels)
-        (gradient,) = torch.autograd.grad(loss, x)
-    return (images + EPSILON * gradient.sign()).clamp(0, 1)
 
 
 def _inputs(

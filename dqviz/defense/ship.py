@@ -20,10 +20,12 @@ from dqviz.defense.batches import CALIBRATION_IMAGES
 from dqviz.defense.errors import TrainError
 from dqviz.defense.keep import keep
 from dqviz.defense.recipe import Recipe, read_recipe
-from dqviz.defense.training import Progress, Trained, Watch, train_network
+from dqviz.defense.trained import Diverged, Progress, Trained, Watch
+from dqviz.defense.training import train_network
 from dqviz.measure import accuracy, layer_norms
 from dqviz.models.normalize import Classifier
 from dqviz.quantize import collect_histograms, quantize_model, to_json
+from dqviz.specs.training import LAST_GOOD
 
 
 def train(
@@ -48,23 +50,40 @@ def train(
         The path of the weights; the card lies beside it.
 
     Raises:
-        TrainError: for a recipe that cannot be used or a training that diverges.
+        TrainError: for a recipe that cannot be used or a training that diverges; then the last good
+            weights are written, with their card, as WEIGHTS-last-good.
         DataError: if the images cannot be had.
     """
     recipe = recipe if isinstance(recipe, Recipe) else read_recipe(Path(recipe))
     folder = Path(out_dir)
-    stem = file_stem(recipe.id)
+    unfinished = folder / file_stem(recipe.id)
     data = load_data(recipe.data, progress=loading)
     test = load_data(recipe.test, progress=loading)
     _require_match(data, test)
-    trained = train_network(recipe, folder / stem, data=data, report=progress, watch=watch)
-    weights = folder / f"{stem}.safetensors"
+    try:
+        trained = train_network(recipe, unfinished, data=data, report=progress, watch=watch)
+    except Diverged as error:
+        if error.last_good is None:
+            raise
+        rest = dataclasses.replace(recipe, id=recipe.id + LAST_GOOD)
+        kept = _write(rest, error.last_good, folder, data=data, test=test)
+        raise TrainError(f"{error}; the last good weights are kept as {kept.name}") from error
+    return _write(recipe, trained, folder, data=data, test=test)
+
+
+def _write(
+    recipe: Recipe, trained: Trained, folder: Path, *, data: ImageData, test: ImageData
+) -> Path:
+    """Writes the network, then its card; returns the path of the weights."""
+    folder.mkdir(parents=True, exist_ok=True)
+    weights = folder / f"{file_stem(recipe.id)}.safetensors"
     partial = weights.with_suffix(".partial")
     save_file(keep(trained, recipe), partial)
     partial.chmod(0o644)  # it is made readable to its owner alone
     partial.replace(weights)
-    card = describe(recipe, trained, weights, data=data, test=test)
-    write_card(card, folder / f"{stem}.json")
+    write_card(
+        describe(recipe, trained, weights, data=data, test=test), weights.with_suffix(".json")
+    )
     return weights
 
 
@@ -119,7 +138,7 @@ def describe(
             "sha": test.fingerprint,
         },
         date=datetime.datetime.now(datetime.UTC).date().isoformat(),
-        statement=_statement(recipe),
+        statement=_statement(recipe) + (f", {trained.stopped}" if trained.stopped else ""),
         calibration=_calibration(recipe, trained, data),
         extra={
             "dqviz": __version__,

@@ -8,9 +8,8 @@ its last checkpoint as if nothing had happened.
 from __future__ import annotations
 
 import dataclasses
-import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,65 +18,26 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from dqviz.attacks import AttackError
 from dqviz.data import ImageData, load_data
 from dqviz.defense.adversary import attacked
 from dqviz.defense.batches import ATTACK, CALIBRATION_IMAGES, Batches, seed_of
-from dqviz.defense.errors import TrainError
+from dqviz.defense.checkpoint import damaged, read_checkpoint, write_checkpoint
+from dqviz.defense.last_good import LastGood
 from dqviz.defense.norms import NormWatch
 from dqviz.defense.operator_penalty import OperatorPenalty
+from dqviz.defense.optimizer import learning_rate, parameter_groups
 from dqviz.defense.penalty import Layer, orthogonality_penalty, penalized_layers
 from dqviz.defense.precision import Precision, choose_precision
-from dqviz.defense.quantized_layers import (
-    hold_steps_positive,
-    put_quantizers,
-    steps_of,
-    take_quantizers,
-)
+from dqviz.defense.quantized_layers import hold_steps_positive, put_quantizers, take_quantizers
 from dqviz.defense.recipe import Recipe
 from dqviz.defense.start import start_network
+from dqviz.defense.trained import Diverged, Progress, Trained, Watch
 from dqviz.models.normalize import Classifier
-from dqviz.quantize import OwnRange
 
 CHECKPOINT_SECONDS = 30.0
 AVERAGE = 0.98
 """Loss and accuracy are reported as running averages that keep this share at every step."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Trained:
-    """A trained network in eval mode, and the precision (`float32`, `bfloat16`) of its training.
-
-    `ranges` are the layers' own ranges where it was trained quantized; `model` holds its weights
-    before rounding.
-    """
-
-    model: Classifier
-    precision: str
-    ranges: Mapping[str, OwnRange] | None = None
-
-
-@dataclasses.dataclass(frozen=True)
-class Progress:
-    """How far a training is.
-
-    `loss` and `accuracy` are running averages over training batches, attacked ones if the recipe
-    attacks them, the loss without the penalty; `penalty` is what was added to it at the last step;
-    `largest_folded_norm` is that of `NormWatch`.
-    """
-
-    step: int
-    steps: int
-    epoch: int
-    epochs: int
-    images_per_second: float
-    loss: float
-    accuracy: float
-    largest_folded_norm: float
-    penalty: float = 0.0
-
-
-Watch = Callable[[nn.Module, list[Layer], Progress], None]
-"""Looks at a network that is being trained, its layers, and how far the training is."""
 
 
 def train_network(
@@ -98,18 +58,23 @@ def train_network(
         watch: called likewise with the network, which it may look at and must leave as it is.
 
     Raises:
-        TrainError: if the loss is no longer finite, the checkpoint is damaged or of another
-            recipe, the data set is smaller than a batch, or the images than the crop.
+        Diverged: if the loss is no longer finite; it has the last good network.
+        TrainError: if the checkpoint is damaged or of another recipe, the data set is smaller than
+            a batch, or the images than the crop.
     """
     data = load_data(recipe.data) if data is None else data
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     run = _Run(recipe, folder, data, device)
     run.resume()
-    run.go(report, watch)
-    model = run.model.to(memory_format=torch.contiguous_format).cpu().eval()
-    assert isinstance(model, Classifier)
-    ranges = None if recipe.quant is None else take_quantizers(model)
-    return Trained(model.requires_grad_(False), run.precision.name, ranges)
+    try:
+        run.go(report, watch)
+    except Diverged as error:
+        if run.good.state is not None:
+            run.model.load_state_dict(run.good.state)
+            stopped = f"diverged at step {run.step} of {run.steps}, weights of step {run.good.step}"
+            error.last_good = dataclasses.replace(run.trained(), stopped=stopped)
+        raise
+    return run.trained()
 
 
 class _Run:
@@ -129,7 +94,7 @@ class _Run:
         if recipe.quant is not None:
             put_quantizers(self.model, recipe.quant, self.batches.sample(CALIBRATION_IMAGES))
         self.optimizer = torch.optim.SGD(
-            _parameters(self.model),
+            parameter_groups(self.model),
             lr=0.0,
             momentum=recipe.momentum,
             nesterov=recipe.momentum > 0,
@@ -139,6 +104,7 @@ class _Run:
         self.steps = self.steps_per_epoch * recipe.epochs
         self.step = 0
         self.loss = self.accuracy = self.added = 0.0
+        self.good = LastGood()
         self.precision = self._precision()
 
     def _penalty(self) -> Callable[[], torch.Tensor] | None:
@@ -155,38 +121,34 @@ class _Run:
         images, labels = self.batches.at(0)
         return choose_precision(self.model, images, labels)
 
+    def trained(self) -> Trained:
+        """The network as it is, on the processor; its quantizers are taken out."""
+        model = self.model.to(memory_format=torch.contiguous_format).cpu().eval()
+        assert isinstance(model, Classifier)
+        ranges = None if self.recipe.quant is None else take_quantizers(model)
+        return Trained(model.requires_grad_(False), self.precision.name, ranges)
+
     def resume(self) -> None:
-        """Load `training.pt`, if there is one."""
-        path = self.folder / "training.pt"
-        if not path.exists():
+        """Go on from the folder's checkpoint, if there is one."""
+        state = read_checkpoint(self.folder, recipe=repr(self.recipe), device=self.device)
+        if state is None:
             return
         try:
-            state = torch.load(path, weights_only=True, map_location=self.device)
-            recipe = state["recipe"]
-            if recipe == repr(self.recipe):
-                self._restore(state)
-        except Exception as error:  # a damaged file can make torch.load raise nearly anything
-            raise TrainError(
-                f"{path} is damaged or not the checkpoint of a training, and nothing in it was "
-                f"run ({type(error).__name__}): delete it to start again"
-            ) from error
-        if recipe != repr(self.recipe):
-            raise TrainError(
-                f"{path} is the checkpoint of another recipe; choose another folder or delete it"
-            )
+            self._restore(state)
+        except Exception as error:  # parts may be missing, or not fit
+            raise damaged(self.folder, error) from error
 
     def _restore(self, state: dict[str, Any]) -> None:
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.step, self.loss, self.accuracy = state["step"], state["loss"], state["accuracy"]
         self.precision = Precision(state["precision"], 0.0, 0.0)
+        self.good.restore(state["good"])
         if isinstance(self.penalty, OperatorPenalty):
             self.penalty.restore(state["penalty"])
 
     def save(self) -> None:
-        """Write `training.pt` whole or not at all."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        part = self.folder / f"training.pt.{os.getpid()}.part"
+        """Write the checkpoint."""
         state: dict[str, Any] = {
             "recipe": repr(self.recipe),
             "model": self.model.state_dict(),
@@ -195,13 +157,11 @@ class _Run:
             "loss": self.loss,
             "accuracy": self.accuracy,
             "precision": self.precision.name,
+            "good": self.good.saved(),
         }
         if isinstance(self.penalty, OperatorPenalty):
             state["penalty"] = self.penalty.state()
-        torch.save(state, part)
-        with part.open("rb+") as file:
-            os.fsync(file.fileno())  # else a power cut can leave the name without the content
-        os.replace(part, self.folder / "training.pt")
+        write_checkpoint(self.folder, state)
 
     def go(self, report: Callable[[Progress], None] | None, watch: Watch | None = None) -> None:
         """Train from the step it is at to the last, saving now and then."""
@@ -222,9 +182,13 @@ class _Run:
                 if now - saved > CHECKPOINT_SECONDS:
                     self.save()
                     saved = now
-        finally:
+        except Diverged:
+            raise  # nobody goes on from here
+        except BaseException:  # stopped, even by Ctrl+C: it goes on from this very step
             if self.step > 0:
                 self.save()
+            raise
+        self.save()
 
     def one_step(self) -> None:
         """One batch: attack, forward, penalty, backward, update."""
@@ -241,10 +205,8 @@ class _Run:
             total = loss + added
             self.added = float(added.detach())
         if not torch.isfinite(total):
-            raise TrainError(
-                f"the loss is {total.item()} at step {self.step}; lower learning_rate (now "
-                f"{self.recipe.learning_rate}) or beta (now {self.recipe.defense.beta})"
-            )
+            raise self._diverged(f"the loss is {total.item()}")
+        self.good.note(self.model, step=self.step, loss=total.item())
         self.optimizer.zero_grad(set_to_none=True)
         total.backward()  # type: ignore[no-untyped-call]
         if self.recipe.clip > 0:
@@ -264,8 +226,17 @@ class _Run:
         if adversary is not None:
             seed = seed_of(self.recipe.seed, ATTACK, self.step)
             with self.precision.autocast(self.device):
-                images = attacked(self.model, images, labels, adversary=adversary, seed=seed)
+                try:
+                    images = attacked(self.model, images, labels, adversary=adversary, seed=seed)
+                except AttackError as error:
+                    raise self._diverged(f"the attack on the batch failed ({error})") from error
         return images, labels
+
+    def _diverged(self, what: str) -> Diverged:
+        return Diverged(
+            f"{what} at step {self.step}; lower learning_rate (now {self.recipe.learning_rate}) or "
+            f"beta (now {self.recipe.defense.beta})"
+        )
 
     def progress(self, rate: float) -> Progress:
         """Where the training stands; `rate` in images per second."""
@@ -280,22 +251,3 @@ class _Run:
             largest_folded_norm=self.norms.largest(),
             penalty=self.added,
         )
-
-
-def learning_rate(recipe: Recipe, step: int, steps_per_epoch: int) -> float:
-    """Linear from 0 to the recipe's rate during the warm-up, then linear to 0 at the last step."""
-    steps = recipe.epochs * steps_per_epoch
-    warmup = min(recipe.warmup_epochs * steps_per_epoch, steps / 2)
-    if step < warmup:
-        return recipe.learning_rate * (step + 1) / (warmup + 1)
-    return recipe.learning_rate * (steps - step) / max(steps - warmup, 1)
-
-
-def _parameters(model: nn.Module) -> list[dict[str, Any]]:
-    """What is trained: all parameters, the learned steps of quantizers without weight decay."""
-    steps = steps_of(model)
-    known = {id(step) for step in steps}
-    groups: list[dict[str, Any]] = [
-        {"params": [p for p in model.parameters() if id(p) not in known]}
-    ]
-    return [*groups, {"params": steps, "weight_decay": 0.0}] if steps else groups

@@ -15,7 +15,7 @@ from dqviz.measure.distances import difference_norms, norms, norms_around_mean
 from dqviz.measure.quantizer_noise import noise_sums
 from dqviz.specs import ExperimentSpec, spec_key
 
-from . import accuracy, amplification, lipschitz, masking, playground, smallest_epsilon
+from . import accuracy, amplification, corruptions, lipschitz, masking, playground, smallest_epsilon
 from .arithmetic import precision_of
 from .columns import common_columns
 from .findings import Findings
@@ -34,6 +34,7 @@ KINDS: Mapping[str, Measure] = {
     "playground": playground.measure,
     "masking": masking.measure,
     "smallest_epsilon": smallest_epsilon.measure,
+    "corruptions": corruptions.measure,
 }
 
 BENCH = Workbench()

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from dqviz.measure.errors import MeasureError
-from dqviz.proportions import PairedDifference, Proportion, paired, wilson
+from dqviz.proportions import PairedDifference, Proportion, paired_of, wilson
 
 __all__ = [
     "PairedDifference",
@@ -93,10 +93,4 @@ def paired_difference(correct_a: torch.Tensor, correct_b: torch.Tensor) -> Paire
             "expected two vectors of equal length, at least 1; got shapes "
             f"{tuple(correct_a.shape)} and {tuple(correct_b.shape)}"
         )
-    a, b = correct_a.cpu().bool(), correct_b.cpu().bool()
-    return paired(
-        both=int((a & b).sum()),
-        only_a=int((a & ~b).sum()),
-        only_b=int((~a & b).sum()),
-        neither=int((~a & ~b).sum()),
-    )
+    return paired_of(correct_a.bool().tolist(), correct_b.bool().tolist())

@@ -21,6 +21,7 @@ from dqviz.measure.folded import channel_gains
 from dqviz.measure.operation import NoBound, Operation, Rule, Rules
 from dqviz.models.normalize import Normalize
 from dqviz.models.resnet import PadShortcut
+from dqviz.models.squeeze import Squeeze
 
 RULES = Rules()
 rule = RULES.register
@@ -105,6 +106,16 @@ def get_item(operation: Operation) -> float:
     if not all(part is None or part is ... or isinstance(part, int | slice) for part in parts):
         raise NoBound("indexing with a list may take a number twice")
     return operation.source
+
+
+@rule(Squeeze)
+def squeeze(operation: Operation) -> float:
+    """A pixel may be the median of every window that holds it; rounding jumps."""
+    module = operation.module
+    assert isinstance(module, Squeeze)
+    if module.bits is not None:
+        raise NoBound("rounding to fewer input bits has no Lipschitz constant")
+    return operation.source * (module.median or 1)
 
 
 @rule(Normalize)

@@ -29,6 +29,7 @@ from dqviz.measure.rows import NETWORK, Row, summary_rows
 from dqviz.measure.shapes import node_shapes
 from dqviz.models.errors import ModelError
 from dqviz.models.graph import display_name, layers
+from dqviz.models.squeeze import Squeeze
 from dqviz.quantize.modules import AffineQuantizer, NoQuantizer, QuantConv2d, QuantLinear
 
 NETWORK_DEPTH = -1
@@ -216,6 +217,8 @@ def _lower_bound(
         raise NoBound(
             "activations are quantized: a straight-through Jacobian is no lower bound of anything"
         )
+    if any(isinstance(module, Squeeze) and module.bits for module in model.modules()):
+        raise NoBound("pixels are rounded: a straight-through Jacobian is no lower bound")
     if images is None:
         raise NoBound("no images were given to take the Jacobian at")
     lower = float(jacobian_norms(model, images, batch_size=batch_size, progress=progress).max())

@@ -22,6 +22,7 @@ from dqviz.models.checkpoints import (
 )
 from dqviz.models.errors import ModelError
 from dqviz.models.normalize import Classifier
+from dqviz.models.squeeze import squeezed
 from dqviz.models.stored import unpack
 from dqviz.specs import ModelSpec
 
@@ -92,10 +93,11 @@ def resolve_model(spec: ModelSpec) -> Classifier:
         ModelError: as `load_model` and `load_checkpoint` do.
     """
     if spec.checkpoint is None:
-        return load_model(spec.id)
-    return load_checkpoint(
+        return squeezed(load_model(spec.id), spec)
+    model = load_checkpoint(
         spec.checkpoint, arch=spec.arch, classes=spec.classes, mean=spec.mean, std=spec.std
     )
+    return squeezed(model, spec)
 
 
 def _load_shipped(id: str) -> Classifier:

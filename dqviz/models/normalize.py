@@ -45,6 +45,7 @@ class Normalize(nn.Module):
 class Classifier(nn.Module):
     """Normalisation, then a network: images (N, C, H, W) in [0, 1] in, logits (N, classes) out.
 
+    `squeeze`, where it is set, is what images go through first (see `squeeze`).
     `arch` is the architecture's name and `made_for` the side in pixels of its images, for messages.
     """
 
@@ -58,6 +59,7 @@ class Classifier(nn.Module):
         made_for: int | None = None,
     ) -> None:
         super().__init__()
+        self.squeeze: nn.Module | None = None
         self.normalize = Normalize(mean, std)
         self.net = net
         self.arch = arch
@@ -73,7 +75,8 @@ class Classifier(nn.Module):
         if isinstance(images, torch.Tensor):  # and no stand-in of a tracer's
             self._require_channels(images)
         try:
-            logits: torch.Tensor = self.net(self.normalize(images))
+            seen = images if self.squeeze is None else self.squeeze(images)
+            logits: torch.Tensor = self.net(self.normalize(seen))
         except RuntimeError as error:
             explain_small_images(error, images.shape, arch=self.arch, made_for=self.made_for)
             raise

@@ -18,6 +18,7 @@ from torchvision.ops import stochastic_depth
 from dqviz.models.errors import ModelError
 from dqviz.models.normalize import Normalize
 from dqviz.models.resnet import PadShortcut
+from dqviz.models.squeeze import Squeeze
 
 ACTIVATIONS = (
     nn.ReLU,
@@ -34,7 +35,7 @@ ACTIVATIONS = (
     nn.Softplus,
 )
 POOLINGS = (nn.MaxPool2d, nn.AvgPool2d, nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d)
-PASSIVE = (nn.Identity, nn.Dropout, nn.Dropout2d, nn.Flatten, Normalize, PadShortcut)
+PASSIVE = (nn.Identity, nn.Dropout, nn.Dropout2d, nn.Flatten, Normalize, PadShortcut, Squeeze)
 NORMS = (nn.BatchNorm2d, nn.BatchNorm1d, nn.LayerNorm, nn.GroupNorm)
 LAYERS = (nn.Conv2d, nn.Linear)
 SOUND_MODULES = (*ACTIVATIONS, *POOLINGS, *PASSIVE, *NORMS, *LAYERS)

@@ -16,7 +16,7 @@ from dqviz.cards import load_card
 from dqviz.charts.paired import paired_ratio
 from dqviz.charts.tidy import Curve, read_curves, same_epsilon, select
 from dqviz.experiments.result import Result
-from dqviz.proportions import paired
+from dqviz.proportions import paired_of
 
 from .networks import Network
 from .plan import AMPLIFICATION, Part
@@ -77,13 +77,7 @@ def success_difference(
     common = table[(table[0] > 0) & (table[1] > 0)]
     if common.empty:
         return None
-    a, b = common[2] == 0, common[3] == 0  # flipped
-    told = paired(
-        both=int((a & b).sum()),
-        only_a=int((a & ~b).sum()),
-        only_b=int((~a & b).sum()),
-        neither=int((~a & ~b).sum()),
-    )
+    told = paired_of(common[2] == 0, common[3] == 0)  # flipped
     return Effect(
         unit=one.unit,
         seed=one.seed,

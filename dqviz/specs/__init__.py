@@ -6,7 +6,7 @@ have the same `spec_key`, in the app and on the command line, and give the same 
 """
 
 from .checks import SpecError
-from .experiment import EXPERIMENTS, FAST_KINDS, Craft, ExperimentSpec
+from .experiment import CORRUPTIONS, EXPERIMENTS, FAST_KINDS, Craft, ExperimentSpec
 from .keys import RESULTS_VERSION, Spec, spec_key, to_json
 from .methods import (
     ATTACKS,
@@ -23,12 +23,13 @@ from .methods import (
     DefenseSpec,
     QuantSpec,
 )
-from .subjects import MAX_CLASSES, DataSpec, ModelSpec
+from .subjects import MAX_CLASSES, MAX_MEDIAN, DataSpec, ModelSpec
 from .sweep import Axis, Exclusion, SweepSpec
 
 __all__ = [
     "ATTACKS",
     "CONTROLS",
+    "CORRUPTIONS",
     "ESTIMATORS",
     "EXPERIMENTS",
     "FAST_KINDS",
@@ -36,6 +37,7 @@ __all__ = [
     "LONGEST",
     "LOSSES",
     "MAX_CLASSES",
+    "MAX_MEDIAN",
     "NORMS",
     "RANGES",
     "RESULTS_VERSION",

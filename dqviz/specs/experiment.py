@@ -15,7 +15,11 @@ EXPERIMENTS = (
     "playground",
     "smallest_epsilon",
     "masking",
+    "corruptions",
 )
+
+CORRUPTIONS = ("gaussian_noise", "gaussian_blur", "brightness", "contrast", "jpeg")
+"""What images are corrupted by without malice, each at severities 1 to 5."""
 
 FAST_KINDS = ("accuracy", "smallest_epsilon", "masking")
 """The kinds in which only an attack's success matters, so that it may take the fast path."""
@@ -50,7 +54,8 @@ class ExperimentSpec:
     Lipschitz constants the network's bounds. `sample` and `layers` choose the image and the feature
     maps of a playground; `image` is a file that replaces the data set's image. `fast` lets the
     attacks whose success alone matters (accuracy, smallest epsilon, masking) take the arithmetic
-    that is fastest on this machine; success is judged in float32 either way.
+    that is fastest on this machine; success is judged in float32 either way. `severities` are those
+    of the corruptions, which need no attack.
     """
 
     kind: str
@@ -67,9 +72,16 @@ class ExperimentSpec:
     layers: tuple[str, ...] = ()
     image: str | None = None
     fast: bool = True
+    severities: tuple[int, ...] = (1, 3, 5)
 
     def __post_init__(self) -> None:
         check_types(self)
         require_choice("kind", self.kind, EXPERIMENTS)
         require(self.batch_size >= 1, f"batch_size must be at least 1; got {self.batch_size}")
+        require(
+            len(self.severities) > 0
+            and len(set(self.severities)) == len(self.severities)
+            and all(1 <= severity <= 5 for severity in self.severities),
+            f"severities must be different numbers of 1 to 5; got {self.severities}",
+        )
         require(self.sample >= 0, f"sample must be 0 or more; got {self.sample}")

@@ -18,8 +18,9 @@ RESULTS_VERSION = 1
 Spec = DataSpec | ModelSpec | QuantSpec | AttackSpec | DefenseSpec | Craft | ExperimentSpec
 
 ADDED: dict[str, dict[str, Any]] = {
+    "ModelSpec": {"squeeze_bits": None, "squeeze_median": None},
     "AttackSpec": {"loss": "cross_entropy", "momentum": 1.0, "queries": 500},
-    "ExperimentSpec": {"fast": False},
+    "ExperimentSpec": {"fast": False, "severities": [1, 3, 5]},
 }
 """Fields that older specifications lack, with the value that says what was computed then.
 

@@ -9,6 +9,9 @@ from .checks import check_types, require, require_choice, require_seed
 MAX_CLASSES = 100_000
 """What images and networks may have; more are taken for a mistake."""
 
+MAX_MEDIAN = 9
+"""Of the windows of feature squeezing, in pixels a side."""
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class DataSpec:
@@ -50,6 +53,9 @@ class ModelSpec:
     With `checkpoint` (a file's path) the fields `arch`, `classes`, `mean` and `std` describe the
     network (mean and std per colour channel, in units of pixels scaled to [0, 1]) and `id` is the
     name shown. `fingerprint` names the content of the weights and is filled in when resolved.
+
+    `squeeze_bits` and `squeeze_median` put feature squeezing before the network: pixels rounded to
+    so many bits, then the median of windows of so many pixels a side; None leaves it out.
     """
 
     id: str = "streetdigits/resnet20/vanilla"
@@ -59,9 +65,17 @@ class ModelSpec:
     mean: tuple[float, ...] | None = None
     std: tuple[float, ...] | None = None
     fingerprint: str | None = None
+    squeeze_bits: int | None = None
+    squeeze_median: int | None = None
 
     def __post_init__(self) -> None:
         check_types(self)
+        for name, low, high in (("squeeze_bits", 1, 8), ("squeeze_median", 2, MAX_MEDIAN)):
+            value = getattr(self, name)
+            require(
+                value is None or low <= value <= high,
+                f"{name} must be {low} to {high}, or nothing for none; got {value}",
+            )
         if self.checkpoint is None:
             require(
                 len(self.id.split("/")) == 3 and all(self.id.split("/")),
@@ -79,5 +93,8 @@ class ModelSpec:
 
     @property
     def label(self) -> str:
-        """The short name shown in tables and legends."""
-        return self.id
+        """The short name shown in tables and legends, with what squeezes the images."""
+        bits, median = self.squeeze_bits, self.squeeze_median
+        words = [f"{bits} bit" + "s" * (bits > 1)] if bits is not None else []
+        words += [f"median {median}"] if median is not None else []
+        return f"{self.id}, squeezed ({' and '.join(words)})" if words else self.id

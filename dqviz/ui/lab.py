@@ -15,14 +15,15 @@ from dqviz.charts import course as drawn
 from dqviz.experiments.durations import duration
 from dqviz.experiments.handle import DONE, QUEUED, RUNNING
 from dqviz.jobs import View
-from dqviz.specs import ModelSpec
-from dqviz.ui import errors, jobs, links, session, show, visitor
+from dqviz.specs.training import COURSE, LAST_GOOD
+from dqviz.ui import errors, jobs, links, session, show, upload, visitor
 
 WHAT = (
     "Train a network with the Defensive Quantization penalty and without, and watch what becomes "
     "of its layers' norms and of the noise. Trainings are jobs: they go on when you leave the page."
 )
-COURSE, SECONDS = "course.jsonl", 1.0
+SECONDS = 1.0
+"""From one look at a training to the next."""
 
 
 def trainings() -> list[View]:
@@ -69,24 +70,28 @@ def _state(view: View) -> None:
             )
     elif record.error:
         errors.show_error(record.error, record.error_kind)
+        _network(jobs.book().training_folder(record.id))
     elif view.state == DONE:
-        _finished(jobs.book().training_folder(record.id))
+        _network(jobs.book().training_folder(record.id))
     else:
         st.info("Cancelled. What it had reached is drawn below.", icon=":material/cancel:")
 
 
-def _finished(folder: Path) -> None:
-    """The network: compared on every page, or taken away."""
+def _network(folder: Path) -> None:
+    """The network that there is, finished or the last good one of a training that diverged."""
     weights = next(iter(sorted(folder.glob("*.safetensors"))), None)
     if weights is None:
         return
     card = weights.with_suffix(".json")
     found = cards.read_card(card)
     told = found.accuracy
-    st.success(
-        f"Trained: {100 * told['value']:.1f} % of {told['n']} test images are classified correctly "
+    diverged = found.id.endswith(LAST_GOOD)
+    say, icon = (st.warning, "history") if diverged else (st.success, "check")
+    say(
+        f"{'Last good weights' if diverged else 'Trained'}: {100 * told['value']:.1f} % of "
+        f"{told['n']} test images are classified correctly "
         f"({100 * told['low']:.1f} to {100 * told['high']:.1f}).",
-        icon=":material/check:",
+        icon=f":material/{icon}:",
     )
     with st.container(horizontal=True):
         st.button(
@@ -112,15 +117,7 @@ def _finished(folder: Path) -> None:
 
 def _compare(weights: Path, card: cards.Card) -> None:
     """Puts the network among those of this visitor."""
-    spec = ModelSpec(
-        id=card.id,
-        checkpoint=str(weights),
-        arch=card.arch,
-        classes=len(card.classes),
-        mean=card.mean,
-        std=card.std,
-    )
-    session.uploads()[card.id] = spec
+    session.uploads()[card.id] = upload.of_card(card, weights, label=card.id)
     session.choose(card.id)
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import secrets
 from typing import NamedTuple
 
 import streamlit as st
 
 from dqviz import cards
 from dqviz.jobs import JobError
-from dqviz.ui import choices, jobs, lab, links, visitor
+from dqviz.ui import choices, jobs, links, visitor
 
 ARMS = {
     "none": "None (vanilla)",
@@ -142,7 +143,7 @@ def form() -> None:
 
 
 def _start(choice: Choice) -> None:
-    name = f"lab-{visitor.user()[:6]}-{len(lab.trainings()) + 1}"
+    name = f"lab-{choice.arm}-{secrets.token_hex(3)}"
     title = f"Training {choice.start.removeprefix(NEW)}: {words(choice)}"
     try:
         jobs.book().add_training(visitor.user(), recipe=recipe_text(choice, name), title=title)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from dqviz.cards import CardError, parse_card
+from dqviz.cards import Card, CardError, parse_card
 from dqviz.specs import ModelSpec, SpecError
 from dqviz.ui import links, session
 from dqviz.ui.uploads import (
@@ -103,15 +103,19 @@ def carded_spec(name: str, content: bytes, card: bytes) -> tuple[str, ModelSpec]
         raise CardError("the card is not a text in UTF-8") from error
     path = keep_checkpoint(name, content, card=card)
     label = _label(known.arch, name)
-    spec = ModelSpec(
+    return label, of_card(known, path, label=label)
+
+
+def of_card(card: Card, weights: Path, *, label: str) -> ModelSpec:
+    """The network of a card, whose weights lie in a file, under a name to show."""
+    return ModelSpec(
         id=label,
-        checkpoint=str(path),
-        arch=known.arch,
-        classes=len(known.classes),
-        mean=known.mean,
-        std=known.std,
+        checkpoint=str(weights),
+        arch=card.arch,
+        classes=len(card.classes),
+        mean=card.mean,
+        std=card.std,
     )
-    return label, spec
 
 
 def _label(arch: str, file_name: str) -> str:

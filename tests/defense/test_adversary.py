@@ -9,7 +9,7 @@ from torch.nn import functional as F
 from dqviz.defense import TrainError, train_network
 from dqviz.defense.adversary import Adversary, attacked, pixel_units
 from dqviz.defense.batches import ATTACK, Batches, seed_of
-from dqviz.defense.training import learning_rate
+from dqviz.defense.optimizer import learning_rate
 from dqviz.models import build
 from dqviz.models.normalize import Classifier
 from tests.defense.test_training import Killed, hurried, images, recipe, same, stop_at

@@ -6,7 +6,7 @@ import torch
 
 from dqviz.data import ImageData
 from dqviz.defense.ship import CALIBRATION_IMAGES, describe
-from dqviz.defense.training import Trained
+from dqviz.defense.trained import Trained
 from dqviz.models import Classifier, build
 from tests.defense.test_training import recipe
 

@@ -7,12 +7,14 @@ import numpy as np
 import pytest
 import torch
 
+from dqviz.attacks import FGSM
 from dqviz.defense import lab, train_network
 from dqviz.defense.penalty import penalized_layers
-from dqviz.defense.probe import EPSILON, IMAGES, Probe, _fgsm
+from dqviz.defense.probe import EPSILON, IMAGES, Probe
 from dqviz.measure import amplification, layer_norms
 from dqviz.models import build
 from dqviz.models.normalize import Classifier
+from dqviz.specs.training import COURSE as FILE
 from tests.defense.test_training import images, recipe
 from tests.experiments.conftest import images_folder  # noqa: F401
 
@@ -43,7 +45,7 @@ def test_the_distances_are_those_of_the_measurement(network, looked):
     data = images(96)
     clean, labels = data.images[:IMAGES], data.labels[:IMAGES]
     still = copy.deepcopy(network).eval()
-    attacked = _fgsm(still, clean, labels)
+    attacked = FGSM(still, eps=EPSILON)(clean, labels)
     assert float((attacked - clean).abs().max()) == pytest.approx(EPSILON, rel=1e-4)
     rows = amplification(still, clean, attacked)
     found = {
@@ -108,7 +110,7 @@ def test_the_course_is_written_down_and_the_network_beside_it(
     status = lab.main(str(tmp_path / "recipe.toml"), str(tmp_path))
     said = capsys.readouterr().out
     assert status == 0, said
-    looks = [json.loads(line) for line in (tmp_path / lab.COURSE).read_text().splitlines()]
+    looks = [json.loads(line) for line in (tmp_path / FILE).read_text().splitlines()]
     assert [looks[0]["step"], looks[-1]["step"]] == [0, looks[-1]["steps"]]
     assert looks[-1]["penalty"] > 0
     assert set(looks[0]["raw"]) == set(looks[0]["folded"]) == set(looks[0]["distance"])

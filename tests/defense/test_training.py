@@ -11,9 +11,10 @@ from dqviz.defense import Recipe, TrainError, ship, train, train_network
 from dqviz.defense.augment import random_crop, random_flip
 from dqviz.defense.keep import keep
 from dqviz.defense.norms import NormWatch
+from dqviz.defense.optimizer import learning_rate
 from dqviz.defense.penalty import orthogonality_penalty, penalized_layers
 from dqviz.defense.precision import choose_precision
-from dqviz.defense.training import Trained, learning_rate
+from dqviz.defense.trained import Trained
 from dqviz.measure import conv_operator_norm, layer_norms
 from dqviz.models import build, resolve_model
 from dqviz.models.normalize import Classifier

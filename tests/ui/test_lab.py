@@ -9,6 +9,7 @@ import pytest
 from dqviz.cards import shipped_ids
 from dqviz.defense.recipe import from_table
 from dqviz.jobs import Book
+from dqviz.specs.training import COURSE as FILE
 from dqviz.ui import lab, lab_form
 from tests.charts.test_course import COURSE
 from tests.ui.reading import words
@@ -48,7 +49,7 @@ def test_every_choice_is_a_recipe(field, value):
 def test_a_course_is_read_as_far_as_it_is_whole(tmp_path):
     assert lab.read_course(tmp_path) == []
     lines = [json.dumps(look) for look in (*COURSE, {**COURSE[1], "loss": 9.0})]
-    (tmp_path / lab.COURSE).write_text("\n".join([*lines, '{"step": 30, "lo']))
+    (tmp_path / FILE).write_text("\n".join([*lines, '{"step": 30, "lo']))
     found = lab.read_course(tmp_path)
     assert [look["step"] for look in found] == [0, 10, 20]
     assert found[1]["loss"] == 9.0, "a killed run went on from an earlier step"
@@ -95,7 +96,7 @@ def test_a_training_is_started_drawn_and_cancelled(open_page, started):
     ((book, record),) = started
     assert from_table(tomllib.loads(record.recipe)).defense.arm == "folded"
     folder = book.training_folder(record.id)
-    (folder / lab.COURSE).write_text("\n".join(json.dumps(look) for look in COURSE))
+    (folder / FILE).write_text("\n".join(json.dumps(look) for look in COURSE))
     app.run()
     assert not app.exception
     assert len(app.get("plotly_chart")) == 4

@@ -5,7 +5,8 @@ https://arxiv.org/abs/1904.08444. `plan` says what is computed, `compute` does i
 judges by rules stated beforehand, `write_files` leaves tables and a page. No torch here.
 """
 
-from .claims import CLAIMS, Claim
+from .claim import Claim
+from .claims import CLAIMS
 from .computing import PaperError, Progress, compute
 from .files import write_files
 from .findings import Tested, effect_table, put_to_the_test, verdict_table

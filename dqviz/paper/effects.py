@@ -59,12 +59,15 @@ def success_difference(
     experiment: str,
     label: str,
     epsilon: float,
+    against: tuple[str, str] | None = None,
 ) -> Effect | None:
     """How much more often an attack flips one network than another, in points.
 
-    Over the images that both classify correctly unattacked; the interval is Newcombe's.
+    Over the images that both classify correctly unattacked; the interval is Newcombe's. `against`
+    is the other's experiment and label where they differ from the one's.
     """
-    results = [found.get((experiment, network.id, label)) for network in (one, other)]
+    asked = ((one, experiment, label), (other, *(against or (experiment, label))))
+    results = [found.get((name, network.id, text)) for network, name, text in asked]
     if None in results:
         return None
     right = [

@@ -20,7 +20,8 @@ from dqviz.experiments.result import Result
 from dqviz.experiments.whole_file import write_whole
 from dqviz.specs import DataSpec
 
-from .claims import CLAIMS, Claim
+from .claim import Claim
+from .claims import CLAIMS
 from .findings import Tested, effect_table, verdict_table
 from .networks import Network
 from .plan import Part

@@ -11,7 +11,8 @@ from dqviz.charts import masking_findings
 from dqviz.charts import verdict as masking_verdict
 from dqviz.experiments.result import Result
 
-from .claims import CLAIMS, Claim
+from .claim import Claim
+from .claims import CLAIMS
 from .effects import Evidence, evidence
 from .networks import Network, at_bits, trainings
 from .plan import TRUST, Part

@@ -20,6 +20,9 @@ METHODS = (VANILLA, DQ)
 FULL = ""
 """The training of networks at full precision, on clean images."""
 
+HARDENED = "rfgsm-"
+"""How a training begins that was on images attacked by R+FGSM."""
+
 FIELDS = ("weight_bits", "act_bits", "first_bits", "last_bits")
 
 
@@ -96,6 +99,11 @@ def at_bits(training: str) -> int | None:
     """The activation bits of a training such as `w8a4`; None for full precision and others."""
     found = re.fullmatch(r"w\d+a(\d+)", training)
     return int(found[1]) if found else None
+
+
+def attacked_at_bits(training: str) -> int | None:
+    """The activation bits of a training on attacked images, such as `rfgsm-w8a4`; else None."""
+    return at_bits(training.removeprefix(HARDENED)) if training.startswith(HARDENED) else None
 
 
 def trainings(found: Iterable[Network]) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from dqviz.specs import AttackSpec, Craft, DataSpec, ExperimentSpec, ModelSpec
 
-from .networks import FULL, VANILLA, Network, at_bits, pairs
+from .networks import FULL, VANILLA, Network, at_bits, attacked_at_bits, pairs
 
 EPSILONS = (0.25 / 255, 0.5 / 255, 1 / 255, 2 / 255)
 SMALL, HEADLINE = 0.25 / 255, 1 / 255
@@ -15,6 +15,10 @@ BLACK_BOX = 2 / 255
 STEPS = 10
 QUERIES = 200
 ATTACKS = ("fgsm", "rfgsm", "bim", "pgd")
+ATTACKED_AT = 4 / 255
+"""At which networks trained on attacked images are attacked: that of their training."""
+SQUEEZE_BITS, SQUEEZE_MEDIAN = 5, 2
+"""Feature squeezing as its authors choose for CIFAR-10 (arXiv 1704.01155), less their denoiser."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -26,17 +30,20 @@ class Size:
     amplification: int
     black_box: int
     trust: int
+    beside: int
+    """What else is compared: feature squeezing, adversarial training, natural corruptions."""
     attacks: tuple[str, ...] = ATTACKS
     epsilons: tuple[float, ...] = EPSILONS
 
 
-WHOLE = Size(robust=256, strongest=128, amplification=128, black_box=128, trust=64)
+WHOLE = Size(robust=256, strongest=128, amplification=128, black_box=128, trust=64, beside=256)
 QUICK = Size(
     robust=48,
     strongest=0,
     amplification=32,
     black_box=0,
     trust=0,
+    beside=0,
     attacks=("pgd",),
     epsilons=(HEADLINE,),
 )
@@ -55,6 +62,7 @@ class Part:
 
 ROBUST, STRONGEST, AMPLIFICATION = "robust", "strongest", "amplification"
 TRANSFER, SQUARE, TRUST = "transfer", "square", "trust"
+SQUEEZED, ADVERSARIAL, CORRUPTED = "squeezed", "adversarial", "corrupted"
 
 
 def plan(networks: Sequence[Network], size: Size) -> list[Part]:
@@ -66,6 +74,9 @@ def plan(networks: Sequence[Network], size: Size) -> list[Part]:
     if size.black_box:
         for network in (n for n in clean if n.training != FULL):
             found += _black_box(network, clean, size)
+    if size.beside:
+        for network in networks:
+            found += _beside(network, size)
     return found
 
 
@@ -100,6 +111,24 @@ def _black_box(network: Network, found: Sequence[Network], size: Size) -> Iterat
     if network.seed == 0:
         square = AttackSpec(name="square", epsilons=(BLACK_BOX,), queries=QUERIES)
         yield _part(SQUARE, network, "accuracy", square, size.black_box)
+
+
+def _beside(network: Network, size: Size) -> Iterator[Part]:
+    """What Defensive Quantization is compared with, and corruptions that nobody has aimed."""
+    if attacked_at_bits(network.training) is not None:
+        spec = AttackSpec(name="pgd", epsilons=(ATTACKED_AT,), steps=STEPS)
+        yield _part(ADVERSARIAL, network, "accuracy", spec, size.beside)
+    elif network.seed == 0 and network.training != FULL:
+        nothing = AttackSpec()
+        yield _part(CORRUPTED, network, "corruptions", nothing, size.beside)
+        if network.method == VANILLA:
+            spec = AttackSpec(name="pgd", epsilons=(HEADLINE,), steps=STEPS)
+            part = _part(SQUEEZED, network, "accuracy", spec, size.beside)
+            model = dataclasses.replace(
+                part.spec.model, squeeze_bits=SQUEEZE_BITS, squeeze_median=SQUEEZE_MEDIAN
+            )
+            squeezed = dataclasses.replace(part.spec, model=model)
+            yield dataclasses.replace(part, spec=squeezed)
 
 
 def _part(

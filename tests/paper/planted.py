@@ -6,13 +6,27 @@ import numpy as np
 
 from dqviz.experiments.result import Result, make_samples, make_table
 from dqviz.paper import QUICK, WHOLE, Network, Part, plan
-from dqviz.specs import QuantSpec
+from dqviz.specs import CORRUPTIONS, QuantSpec
 
 FAMILIES = ("streetdigits/resnet20", "streetdigits/plain20", "cifar10/resnet20")
-FLIPPED = {("vanilla", ""): 8, ("dq", ""): 8, ("vanilla", "w8a4"): 12, ("dq", "w8a4"): 6}
+FLIPPED = {
+    ("vanilla", ""): 8,
+    ("dq", ""): 8,
+    ("vanilla", "w8a4"): 12,
+    ("dq", "w8a4"): 6,
+    ("vanilla", "rfgsm-w8a4"): 9,
+    ("dq", "rfgsm-w8a4"): 5,
+}
 """Of twenty images that are right unattacked, how many every attack flips, by kind of network."""
 
-MOVED = {("vanilla", ""): 0.1, ("dq", ""): 0.1, ("vanilla", "w8a4"): 0.2, ("dq", "w8a4"): 0.1}
+MOVED = {
+    ("vanilla", ""): 0.1,
+    ("dq", ""): 0.1,
+    ("vanilla", "w8a4"): 0.2,
+    ("dq", "w8a4"): 0.1,
+    ("vanilla", "rfgsm-w8a4"): 0.1,
+    ("dq", "rfgsm-w8a4"): 0.1,
+}
 """The distance at the last layer."""
 
 
@@ -55,6 +69,12 @@ def planted(part: Part, *, shift: int = 0) -> Result:
             samples.append({**where, "layer": "network", "metric": metric, "value": values})
         moved = MOVED[kind] * np.linspace(0.9, 1.1, 20)
         samples.append({**where, "layer": "linear", "metric": "relative_distance", "value": moved})
+    if spec.kind == "corruptions":
+        ones = {"attack": "none", "epsilon": np.nan, "layer": "network"}
+        samples = [{**ones, "metric": "clean_accuracy", "value": right["clean_accuracy"]}]
+        for name in CORRUPTIONS:
+            wrong = {**ones, "attack": name, "metric": "corrupted_accuracy_3"}
+            samples.append({**wrong, "value": right["robust_accuracy"]})
     names = ("model", "weights", "weight_bits", "act_bits")
     named = [{**{name: shared[name] for name in names}, **row} for row in samples]
     return Result(

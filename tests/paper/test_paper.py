@@ -30,6 +30,7 @@ from tests.paper.planted import FAMILIES, everything, network, planted, results_
 EXPECTED = {
     **dict.fromkeys(("vulnerable", "grows", "enlarged", "flips", "failure"), HOLDS),
     **dict.fromkeys(("lowered", "robust", "strongest", "beyond", "transfer", "square"), HOLDS),
+    **dict.fromkeys(("squeezing", "adversarial", "corruptions"), HOLDS),
     **dict.fromkeys(("threshold", "nonexpansive"), FAILS),
     "cost": HOLDS,
 }

@@ -1,4 +1,4 @@
-"""The recipes of the networks that are trained quantized, and the order in which they are trained.
+"""The recipes of the networks that are fine-tuned, and the order in which they are trained.
 
     python recipes/zoo_recipes.py     # writes them, and zoo.txt
 
@@ -20,6 +20,13 @@ ADVERSARIAL = tuple(f"streetdigits-resnet20-rfgsm{seed}" for seed in ("", "-s1",
 """Recipes written by hand, which are trained first."""
 BASIS = ("data", "test", "mean", "std", "crop", "flip", "clip", "weight_decay", "defense")
 """What a recipe takes over from that of its start."""
+SERIES_START = "streetdigits-resnet20-vanilla"
+STRENGTHS = {
+    "raw": (1e-3, 1e-2, 1e-1),
+    "folded": (1e-3, 1e-2, 1e-1),
+    "operator": (1e-3, 1e-2, 1e-1),
+}
+"""The penalty's strengths in the beta series, by the kernel that it acts on."""
 RATE = {"resnet20": 0.02, "plain20": 0.01}
 """A tenth of the rate that the start was trained at."""
 
@@ -65,8 +72,47 @@ class Member:
             settings["quant"]["kind"] = self.kind
         if self.attacked:
             settings["adversary"] = {"name": "rfgsm", "epsilon": "4/255", "share": 0.5}
-        lines = [f"{key} = {_toml(value)}" for key, value in settings.items()]
-        return "\n".join(["# Written by zoo_recipes.py; see ZOO.md.", *lines]) + "\n"
+        return recipe_text(settings)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Graded:
+    """One network of the beta series: `vanilla`, fine-tuned with a penalty of some strength."""
+
+    arm: str
+    beta: float = 0.0
+    weight_decay: float = 5e-4
+
+    @property
+    def stem(self) -> str:
+        """The name of its files."""
+        decay = "" if self.weight_decay else "-wd0"
+        return f"streetdigits-resnet20-{self.arm}-beta{self.beta:g}{decay}"
+
+    def text(self) -> str:
+        """The recipe as TOML."""
+        basis = tomllib.loads((HERE / f"{SERIES_START}.toml").read_text(encoding="utf-8"))
+        kept = {key: basis[key] for key in ("data", "test", "mean", "std", "crop") if key in basis}
+        settings = {
+            "id": "/".join(self.stem.split("-", 2)),
+            "start": basis["id"],
+            **kept,
+            "clip": 1.0,
+            "weight_decay": self.weight_decay,
+            "defense": {"arm": self.arm, "beta": self.beta},
+            "epochs": 2,
+            "learning_rate": RATE["resnet20"],
+            "warmup_epochs": 0.25,
+            "stored": "float16",
+            "seed": 0,
+        }
+        return recipe_text(settings)
+
+
+def recipe_text(settings: dict[str, object]) -> str:
+    """Settings as a recipe's TOML."""
+    lines = [f"{key} = {_toml(value)}" for key, value in settings.items()]
+    return "\n".join(["# Written by zoo_recipes.py; see ZOO.md.", *lines]) + "\n"
 
 
 def _toml(value: object) -> str:
@@ -85,12 +131,30 @@ def members() -> list[Member]:
     for dataset, start, seed in itertools.product(DATASETS, STARTS, (1, 2)):
         more = {"dataset": dataset, "start": start, "seed": seed}
         found.append(Member(arch="resnet20", act_bits=4, **more))
+    for arch, dataset, start in itertools.product(ARCHS, DATASETS, STARTS):
+        more = {"dataset": dataset, "start": start, "arch": arch}
+        found.append(Member(act_bits=4, attacked=True, **more))
     found += _at_bits(2)
     for dataset, start in itertools.product(DATASETS, STARTS):
         more = {"dataset": dataset, "start": start, "arch": "resnet20"}
-        found.append(Member(act_bits=4, attacked=True, **more))
         found.append(Member(act_bits=2, weight_bits=2, kind="dorefa", **more))
     return found + _at_bits(3, 5, 1)
+
+
+def series() -> list[Graded]:
+    """The beta series: each arm of the penalty at several strengths, two of them without decay."""
+    found = [Graded(arm="none"), Graded(arm="none", weight_decay=0.0)]
+    for arm, betas in STRENGTHS.items():
+        found += [Graded(arm=arm, beta=beta) for beta in betas]
+        found.append(Graded(arm=arm, beta=betas[1], weight_decay=0.0))
+    return found
+
+
+def in_order() -> list[Member | Graded]:
+    """All of them, the beta series before those of other bits than four."""
+    found = members()
+    others = next(place for place, member in enumerate(found) if member.act_bits != 4)
+    return [*found[:others], *series(), *found[others:]]
 
 
 def _at_bits(*bits: int) -> list[Member]:
@@ -103,10 +167,9 @@ def _at_bits(*bits: int) -> list[Member]:
 
 def write() -> None:
     """Write every recipe, and the order."""
-    found = members()
-    for member in found:
+    for member in in_order():
         (HERE / f"{member.stem}.toml").write_text(member.text(), encoding="utf-8")
-    order = [*ADVERSARIAL, *(member.stem for member in found)]
+    order = [*ADVERSARIAL, *(member.stem for member in in_order())]
     text = "# Trained by zoo.py, in this order; written by zoo_recipes.py.\n"
     (HERE / "zoo.txt").write_text(text + "\n".join(order) + "\n", encoding="utf-8")
 

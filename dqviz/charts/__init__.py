@@ -12,6 +12,7 @@ Playground: `image_triplet`, `probabilities`, `noise_maps`.
 Robustness: `accuracy_bars`, `estimator_bars`, `robust_curves` (against epsilon or bits),
 `who_is_right` and `attack_success` (networks on the same images), `breakers`, `transfer_matrix`,
 `smallest_curves`. Can it be trusted: `attack_variants`, `masking_findings`.
+The paper: `forest`, an effect pair by pair; `strength`, a number against the penalty's strength.
 Studies: `study_curves`, one number of many experiments against one of their settings;
 `study_layer_map` and `study_bits_epsilon`, heat maps of it; `study_parallel`, all settings at once;
 `efficiency_plane`, accuracy against cost. Every point of theirs has an `Address` as its
@@ -44,6 +45,7 @@ from dqviz.charts.right_images import who_is_right
 from dqviz.charts.robust_rows import clean_words
 from dqviz.charts.robustness import robust_curves
 from dqviz.charts.smallest import smallest_curves
+from dqviz.charts.strength import strength
 from dqviz.charts.study import study_curves
 from dqviz.charts.study_epsilons import study_bits_epsilon
 from dqviz.charts.study_layers import study_layer_map
@@ -88,6 +90,7 @@ __all__ = [
     "singular_values",
     "smallest_curves",
     "sqnr",
+    "strength",
     "study_bits_epsilon",
     "study_cells",
     "study_curves",

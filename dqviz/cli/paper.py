@@ -17,6 +17,9 @@ from dqviz.paper import (
     networks,
     plan,
     put_to_the_test,
+    series,
+    series_plan,
+    series_table,
     without_images,
     write_files,
 )
@@ -38,7 +41,9 @@ def run_paper(options: argparse.Namespace, progress: ProgressLine) -> str:
     folder = Path(options.out)
     folder.mkdir(parents=True, exist_ok=True)
     subjects = _with_images(networks())
-    parts = plan(subjects, QUICK if options.quick else WHOLE)
+    size = QUICK if options.quick else WHOLE
+    graded = series()
+    parts = [*plan(subjects, size), *series_plan(graded, size)]
     engine = Engine(workers=options.workers, jobs=0)
     engine.start_in_background()
     progress.say("starting the workers")
@@ -54,7 +59,7 @@ def run_paper(options: argparse.Namespace, progress: ProgressLine) -> str:
     finally:
         engine.shutdown()
     tested = put_to_the_test(subjects, parts, results)
-    names = write_files(folder, subjects, results, tested)
+    names = write_files(folder, subjects, results, tested, series_table(graded, results))
     progress.clear()
     rows = [
         {

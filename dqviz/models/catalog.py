@@ -33,6 +33,7 @@ register(_small("resnet32", "cifar_resnet", resnet.resnet32))
 register(_small("resnet44", "cifar_resnet", resnet.resnet44))
 register(_small("resnet56", "cifar_resnet", resnet.resnet56))
 register(_small("plain20", "cifar_plain", resnet.plain20))
+register(_small("plain20_nonorm", "cifar_plain_nonorm", resnet.plain20_nonorm))
 REGISTRY.register_series(
     Series(prefix="wrn_", form="wrn_DEPTH_WIDTH", examples=wrn.EXAMPLES, parse=_wide)
 )

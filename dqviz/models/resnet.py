@@ -3,7 +3,8 @@
 He, Zhang, Ren, Sun: *Deep Residual Learning for Image Recognition*, section 4.2,
 https://arxiv.org/abs/1512.03385. The names of the parameters are those of the widespread public
 CIFAR-10 checkpoints (`conv1`, `bn1`, `layer1.0.conv1`, ..., `linear`). `plain20` is the same
-network without shortcuts, in which amplification is not blurred by them.
+network without shortcuts, in which amplification is not blurred by them, and `plain20_nonorm` has
+no BatchNorm either: there a penalty on the raw kernel is one on the function.
 """
 
 from __future__ import annotations
@@ -30,15 +31,20 @@ class PadShortcut(nn.Module):
 
 
 class BasicBlock(nn.Module):
-    """Two 3x3 convolutions with BatchNorm, and the shortcut around them where there is one."""
+    """Two 3x3 convolutions with BatchNorm, and the shortcut around them where there is one.
 
-    def __init__(self, channels_in: int, channels: int, *, stride: int, shortcut: bool) -> None:
+    Without `norm` the convolutions have biases instead.
+    """
+
+    def __init__(
+        self, channels_in: int, channels: int, *, stride: int, shortcut: bool, norm: bool = True
+    ) -> None:
         super().__init__()
-        self.conv1 = nn.Conv2d(channels_in, channels, 3, stride, 1, bias=False)
-        self.bn1 = nn.BatchNorm2d(channels)
+        self.conv1 = nn.Conv2d(channels_in, channels, 3, stride, 1, bias=not norm)
+        self.bn1 = nn.BatchNorm2d(channels) if norm else nn.Identity()
         self.relu1 = nn.ReLU()
-        self.conv2 = nn.Conv2d(channels, channels, 3, 1, 1, bias=False)
-        self.bn2 = nn.BatchNorm2d(channels)
+        self.conv2 = nn.Conv2d(channels, channels, 3, 1, 1, bias=not norm)
+        self.bn2 = nn.BatchNorm2d(channels) if norm else nn.Identity()
         self.relu2 = nn.ReLU()
         self.shortcut: nn.Module | None = None
         if shortcut and (stride != 1 or channels_in != channels):
@@ -61,14 +67,17 @@ class CifarResNet(nn.Module):
     Normalised images (N, 3, H, W) in, logits (N, classes) out.
     """
 
-    def __init__(self, blocks: int, *, classes: int, shortcut: bool = True) -> None:
+    def __init__(
+        self, blocks: int, *, classes: int, shortcut: bool = True, norm: bool = True
+    ) -> None:
         super().__init__()
-        self.conv1 = nn.Conv2d(3, 16, 3, 1, 1, bias=False)
-        self.bn1 = nn.BatchNorm2d(16)
+        self.conv1 = nn.Conv2d(3, 16, 3, 1, 1, bias=not norm)
+        self.bn1 = nn.BatchNorm2d(16) if norm else nn.Identity()
         self.relu = nn.ReLU()
-        self.layer1 = _stage(16, 16, blocks, stride=1, shortcut=shortcut)
-        self.layer2 = _stage(16, 32, blocks, stride=2, shortcut=shortcut)
-        self.layer3 = _stage(32, 64, blocks, stride=2, shortcut=shortcut)
+        more = {"shortcut": shortcut, "norm": norm}
+        self.layer1 = _stage(16, 16, blocks, stride=1, **more)
+        self.layer2 = _stage(16, 32, blocks, stride=2, **more)
+        self.layer3 = _stage(32, 64, blocks, stride=2, **more)
         self.pool = nn.AdaptiveAvgPool2d(1)
         self.flatten = nn.Flatten()
         self.linear = nn.Linear(64, classes)
@@ -85,10 +94,10 @@ class CifarResNet(nn.Module):
 
 
 def _stage(
-    channels_in: int, channels: int, blocks: int, *, stride: int, shortcut: bool
+    channels_in: int, channels: int, blocks: int, *, stride: int, **more: bool
 ) -> nn.Sequential:
-    first = BasicBlock(channels_in, channels, stride=stride, shortcut=shortcut)
-    rest = [BasicBlock(channels, channels, stride=1, shortcut=shortcut) for _ in range(blocks - 1)]
+    first = BasicBlock(channels_in, channels, stride=stride, **more)
+    rest = [BasicBlock(channels, channels, stride=1, **more) for _ in range(blocks - 1)]
     return nn.Sequential(first, *rest)
 
 
@@ -115,3 +124,8 @@ def resnet56(classes: int) -> CifarResNet:
 def plain20(classes: int) -> CifarResNet:
     """The 20 layers of `resnet20` without shortcuts."""
     return CifarResNet(3, classes=classes, shortcut=False)
+
+
+def plain20_nonorm(classes: int) -> CifarResNet:
+    """The 20 layers of `plain20` without BatchNorm."""
+    return CifarResNet(3, classes=classes, shortcut=False, norm=False)

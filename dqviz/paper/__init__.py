@@ -12,6 +12,7 @@ from .files import write_files
 from .findings import Tested, effect_table, put_to_the_test, verdict_table
 from .networks import Network, networks, without_images
 from .plan import QUICK, WHOLE, Part, Size, plan
+from .strengths import Graded, series, series_plan, series_table
 from .verdicts import Verdict, judge, judge_equal
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "QUICK",
     "WHOLE",
     "Claim",
+    "Graded",
     "Network",
     "PaperError",
     "Part",
@@ -33,6 +35,9 @@ __all__ = [
     "networks",
     "plan",
     "put_to_the_test",
+    "series",
+    "series_plan",
+    "series_table",
     "verdict_table",
     "without_images",
     "write_files",

@@ -14,7 +14,8 @@ from plotly.offline import get_plotlyjs
 
 from dqviz import __version__
 from dqviz.cards import load_card
-from dqviz.charts import forest
+from dqviz.charts import Chart, forest, strength
+from dqviz.charts.strength import MEASURES
 from dqviz.data import fingerprint_data
 from dqviz.experiments.result import Result
 from dqviz.experiments.whole_file import write_whole
@@ -27,6 +28,8 @@ from .networks import Network
 from .plan import Part
 
 VERDICTS, EFFECTS, ABOUT, PAGE = "verdicts.csv", "effects.csv", "about.json", "paper.html"
+BETA = "beta.csv"
+STRENGTH = "The penalty's strength, and the kernel that it acts on"
 
 
 def write_files(
@@ -34,17 +37,20 @@ def write_files(
     networks: Sequence[Network],
     results: Mapping[Part, Result],
     tested: Sequence[Tested],
+    strengths: pd.DataFrame,
 ) -> list[str]:
     """Writes everything, each file whole or not at all; returns the names.
 
-    `about.json` says with which version and weights it was computed.
+    `about.json` says with which version and weights it was computed; `strengths` is what
+    `series_table` returned.
     """
     verdicts, effects = verdict_table(tested), effect_table(tested)
     files = {
         VERDICTS: verdicts.to_csv(index=False),
         EFFECTS: effects.to_csv(index=False),
         ABOUT: json.dumps(about(networks, results), indent=2),
-        PAGE: page(verdicts, effects),
+        BETA: strengths.to_csv(index=False),
+        PAGE: page(verdicts, effects, strengths),
     }
     for experiment in dict.fromkeys(part.experiment for part in results):
         tables = [result.table for part, result in results.items() if part.experiment == experiment]
@@ -74,9 +80,12 @@ def _in_words(libraries: str) -> list[str]:
     return [f"{name} {version}" for name, version in json.loads(libraries).items()]
 
 
-def page(verdicts: pd.DataFrame, effects: pd.DataFrame) -> str:
+def page(verdicts: pd.DataFrame, effects: pd.DataFrame, strengths: pd.DataFrame) -> str:
     """All claims with their verdicts and figures, in one HTML file that needs no network."""
     sections = [_section(claim, verdicts, effects) for claim in CLAIMS]
+    if len(strengths):
+        drawn = "".join(_drawn(strength(strengths, measure)) for measure in MEASURES)
+        sections.append(f"<h2>{html.escape(STRENGTH)}</h2>{drawn}")
     style = (
         ":root{color-scheme:light dark}body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;"
         "margin:2rem auto;padding:0 1rem}small{opacity:.75}"
@@ -94,6 +103,15 @@ def records(table: pd.DataFrame) -> list[dict[str, Any]]:
     return [{str(name): value for name, value in row.items()} for row in table.to_dict("records")]
 
 
+def _drawn(chart: Chart) -> str:
+    """A figure that zooms and hovers, and how to read it."""
+    drawn = plotly.io.to_html(chart.figure, include_plotlyjs=False, full_html=False)
+    return (
+        f"<h3>{html.escape(chart.title)}</h3>{drawn}"
+        f"<p><small>{html.escape(chart.how_to_read)}</small></p>"
+    )
+
+
 def _section(claim: Claim, verdicts: pd.DataFrame, effects: pd.DataFrame) -> str:
     own = verdicts[verdicts["claim"] == claim.id]
     told = "".join(
@@ -105,9 +123,7 @@ def _section(claim: Claim, verdicts: pd.DataFrame, effects: pd.DataFrame) -> str
     measured = effects[effects["claim"] == claim.id] if len(effects) else effects
     figure = ""
     if len(measured):
-        chart = forest(measured, own, title=claim.sentence)
-        drawn = plotly.io.to_html(chart.figure, include_plotlyjs=False, full_html=False)
-        figure = f"{drawn}<small>{html.escape(chart.how_to_read)}</small>"
+        figure = _drawn(forest(measured, own, title=claim.sentence))
     return (
         f"<h2>{html.escape(claim.sentence)}</h2><p>Measured: {html.escape(claim.effect)}.</p>"
         f"<ul>{told}</ul>{figure}<p><small>{html.escape(claim.others)}</small></p>"

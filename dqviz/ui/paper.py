@@ -3,26 +3,34 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 from collections.abc import Hashable
 from importlib import resources
+from importlib.resources.abc import Traversable
 from typing import Any
 
 import pandas as pd
 import streamlit as st
 
 from dqviz import charts
+from dqviz.charts.strength import MEASURES
 from dqviz.paper import (
     CLAIMS,
     WHOLE,
     Claim,
+    Graded,
     Network,
     Part,
     networks,
     plan,
     put_to_the_test,
+    series,
+    series_plan,
+    series_table,
     without_images,
 )
+from dqviz.paper.files import BETA, EFFECTS, STRENGTH, VERDICTS
 from dqviz.paper.findings import effect_table, verdict_table
 from dqviz.paper.verdicts import FAILS, FEWEST, HOLDS, UNKNOWN
 from dqviz.ui import jobs, links, show
@@ -36,6 +44,11 @@ WHAT = (
 AGAIN_HELP = (
     "Runs every experiment here, as a job: about an hour on two processors. It goes on when you "
     "leave the page, and what is finished is kept."
+)
+STRENGTH_WORDS = (
+    "`streetdigits/resnet20/vanilla`, fine-tuned for two epochs at full precision with the penalty "
+    "on the raw kernel (the paper's), on the kernel with BatchNorm folded in, or on the operator "
+    "norm above 1. One seed, so there is no verdict."
 )
 NOTHING = "No results come with this copy. Compute them here, or by `python -m dqviz paper`."
 RULE = (
@@ -60,10 +73,14 @@ FOLDER = "paper"
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Found:
-    """Verdicts and effects, see `dqviz.paper.findings`; `made` says how, `key` tells them apart."""
+    """Verdicts and effects, see `dqviz.paper.findings`, and `series_table`'s rows.
+
+    `made` says how, `key` tells them apart.
+    """
 
     verdicts: pd.DataFrame
     effects: pd.DataFrame
+    strengths: pd.DataFrame
     made: str
     key: Hashable
 
@@ -74,47 +91,64 @@ def shipped() -> Found | None:
     folder = resources.files("dqviz").joinpath("results", FOLDER)
     if not folder.joinpath("verdicts.csv").is_file():
         return None
-    tables = []
-    for name in ("verdicts.csv", "effects.csv"):
-        with folder.joinpath(name).open("rb") as file:
-            tables.append(pd.read_csv(file))
     about: dict[str, Any] = json.loads(folder.joinpath("about.json").read_text(encoding="utf-8"))
     made = (
         f"Shipped results: dqviz {about['version']}, {about['results']} experiments on "
         f"{len(about['weights'])} networks, {', '.join(about['libraries'])}."
     )
-    return Found(verdicts=tables[0], effects=tables[1], made=made, key="shipped")
+    return Found(
+        verdicts=_table(folder.joinpath(VERDICTS)),
+        effects=_table(folder.joinpath(EFFECTS)),
+        strengths=_table(folder.joinpath(BETA)),
+        made=made,
+        key="shipped",
+    )
+
+
+def _table(file: Traversable) -> pd.DataFrame:
+    """A shipped table; empty where there is none."""
+    if not file.is_file():
+        return pd.DataFrame()
+    with file.open("rb") as content:
+        return pd.read_csv(content)
 
 
 def computed() -> Found | None:
     """The same computed by this machine; None until all of it is there."""
-    subjects, parts = _wanted()
+    subjects, graded, parts = _wanted()
     view = jobs.run([part.spec for part in parts], view="paper")
     if view.busy or view.stale or view.partial or len(view.results) < len(parts):
         return None
-    return _found(view.keys, subjects, parts, view.results)
+    return _found(view.keys, subjects, graded, parts, view.results)
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)
 def _found(
-    keys: tuple[str, ...], _subjects: tuple[Network, ...], _parts: list[Part], _results: Any
+    keys: tuple[str, ...],
+    _subjects: tuple[Network, ...],
+    _graded: tuple[Graded, ...],
+    _parts: list[Part],
+    _results: Any,
 ) -> Found:
-    tested = put_to_the_test(_subjects, _parts, dict(zip(_parts, _results, strict=True)))
+    results = dict(zip(_parts, _results, strict=True))
+    tested = put_to_the_test(_subjects, _parts, results)
     return Found(
         verdicts=verdict_table(tested),
         effects=effect_table(tested),
+        strengths=series_table(_graded, results),
         made="Computed on this machine.",
         key=keys,
     )
 
 
 @st.cache_resource(max_entries=1, show_spinner=False)
-def _wanted() -> tuple[tuple[Network, ...], list[Part]]:
+def _wanted() -> tuple[tuple[Network, ...], tuple[Graded, ...], list[Part]]:
     """The networks whose images are here, and every experiment on them."""
     found = networks()
     missing = without_images(found)
     subjects = tuple(network for network in found if network.dataset not in missing)
-    return subjects, plan(subjects, WHOLE)
+    graded = tuple(g for g in series() if g.network.dataset not in missing)
+    return subjects, graded, [*plan(subjects, WHOLE), *series_plan(graded, WHOLE)]
 
 
 def draw(found: Found) -> None:
@@ -130,6 +164,28 @@ def draw(found: Found) -> None:
         if len(own):
             with st.container(border=True, key=f"claim_{claim.id}", gap="xsmall"):
                 _card(claim, own, found, opened=place == 0)
+    if len(found.strengths):
+        with st.container(border=True, key="strength", gap="xsmall"):
+            _strength(found)
+
+
+def _strength(found: Found) -> None:
+    """What the penalty's strength does, on one network."""
+    st.markdown(f"**{STRENGTH}**")
+    st.markdown(STRENGTH_WORDS)
+    more = st.expander("Figures", key="open_strength", on_change="rerun")
+    if not more.open:
+        return
+    with more:
+        columns = st.columns(2, gap="medium")
+        for place, measure in enumerate(MEASURES):
+            with columns[place % 2]:
+                show.of_store(
+                    f"strength_{measure}",
+                    ("paper", found.key),
+                    functools.partial(charts.strength, found.strengths, measure),
+                    select=False,
+                )
 
 
 def _card(claim: Claim, own: pd.DataFrame, found: Found, *, opened: bool) -> None:

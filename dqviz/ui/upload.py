@@ -21,7 +21,10 @@ from dqviz.ui.uploads import (
     numbers,
 )
 
-ARCHITECTURES = ("resnet20", "resnet32", "resnet44", "resnet56", "plain20", "wrn_16_2", "wrn_28_4")
+ARCHITECTURES = (
+    *("resnet20", "resnet32", "resnet44", "resnet56"),
+    *("plain20", "plain20_nonorm", "wrn_16_2", "wrn_28_4"),
+)
 
 _CARD_HELP = (
     "What `python -m dqviz train` writes beside the weights: architecture, classes, normalisation, "

@@ -87,3 +87,17 @@ def test_the_weights_have_the_variance_of_he():
 def test_the_error_can_be_had_without_torch():
     code = "import dqviz.models as m, sys; m.ModelError; sys.exit('torch' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_the_plain_network_without_batchnorm_is_otherwise_the_same():
+    bare, plain = (catalog.make_network(name, 10) for name in ("plain20_nonorm", "plain20"))
+    kinds = [type(module).__name__ for module in bare.modules()]
+    assert "BatchNorm2d" not in kinds
+    layers = [
+        [m for m in network.modules() if isinstance(m, nn.Conv2d | nn.Linear)]
+        for network in (bare, plain)
+    ]
+    assert [m.weight.shape for m in layers[0]] == [m.weight.shape for m in layers[1]]
+    assert all(m.bias is not None for m in layers[0])
+    images = torch.randn(4, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    assert 0.1 < float(build("plain20_nonorm", 10, seed=0)(images).std()) < 10

@@ -25,6 +25,7 @@ from dqviz.paper import (
 from dqviz.paper.effects import evidence, success_difference
 from dqviz.paper.networks import pairs, trainings
 from dqviz.paper.verdicts import FAILS, HOLDS, UNKNOWN
+from tests.charts.test_strength import strengths
 from tests.paper.planted import FAMILIES, everything, network, planted, results_of
 
 EXPECTED = {
@@ -194,8 +195,10 @@ def test_tables_and_a_page_are_written(tmp_path):
     subjects = everything()
     parts, results = results_of(subjects)
     found = put_to_the_test(subjects, parts, results)
-    names = write_files(tmp_path, subjects, results, found)
-    assert {"verdicts.csv", "effects.csv", "about.json", "paper.html", "robust.csv"} <= set(names)
+    names = write_files(tmp_path, subjects, results, found, strengths())
+    expected = {"verdicts.csv", "effects.csv", "about.json", "paper.html", "robust.csv", "beta.csv"}
+    assert expected <= set(names)
+    assert len(pd.read_csv(tmp_path / "beta.csv")) == len(strengths())
     verdicts = pd.read_csv(tmp_path / "verdicts.csv")
     assert set(verdicts["claim"]) == {claim.id for claim in CLAIMS}
     page = (tmp_path / "paper.html").read_text(encoding="utf-8")

@@ -4,8 +4,11 @@ import dataclasses
 
 import pytest
 
+from dqviz.charts.strength import MEASURES
 from dqviz.paper import CLAIMS, effect_table, put_to_the_test, verdict_table
+from dqviz.paper.files import STRENGTH
 from dqviz.ui import links, paper
+from tests.charts.test_strength import strengths
 from tests.paper.planted import everything, results_of
 from tests.ui.reading import words
 
@@ -20,7 +23,11 @@ def found(monkeypatch):
     subjects = everything()
     tested = put_to_the_test(subjects, *results_of(subjects))
     told = paper.Found(
-        verdicts=verdict_table(tested), effects=effect_table(tested), made="Made up.", key="test"
+        verdicts=verdict_table(tested),
+        effects=effect_table(tested),
+        strengths=strengths(),
+        made="Made up.",
+        key="test",
     )
     monkeypatch.setattr(paper, "shipped", lambda: told)
     return told
@@ -35,6 +42,16 @@ def test_every_claim_has_a_card_with_its_verdict(open_page, found):
     counts = found.verdicts["verdict"].value_counts()
     assert f"holds {counts['holds']}, does not hold {counts['does not hold']}" in said
     assert "3 pairs, 1 seed" in said
+
+
+def test_the_strength_is_drawn_when_it_is_opened(open_page, found):
+    app = open_page("paper")
+    assert STRENGTH in words(app)
+    before = len(app.get("plotly_chart"))
+    app.session_state["open_strength"] = True
+    app.run()
+    assert not app.exception
+    assert len(app.get("plotly_chart")) == before + len(MEASURES)
 
 
 def test_without_results_it_says_how_to_get_them(open_page, monkeypatch):

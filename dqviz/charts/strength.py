@@ -1,0 +1,168 @@
+"""What the penalty's strength does: one number of each network of the beta series against beta."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import pandas as pd
+import plotly.graph_objects as go
+
+from dqviz.charts.axes import value_axis
+from dqviz.charts.chart import Chart, ChartError
+from dqviz.charts.shares import whiskers
+from dqviz.charts.style import GREY, SLOTS, layout
+
+HEIGHT = 360
+ARMS = {"raw": 0, "folded": 1, "operator": 3}
+"""The slot of each arm."""
+PENALTY = r"L = L_{CE} + \frac{\beta}{2}\, P(W)"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Measure:
+    """A number of the series: how it is called, its axis, and how to read it."""
+
+    title: str
+    axis: str
+    how: str
+    log: bool = False
+    line: float | None = None
+
+
+MEASURES = {
+    "clean": Measure(
+        title="Clean accuracy",
+        axis="Accuracy (%)",
+        how="A penalty too strong costs accuracy.",
+    ),
+    "robust": Measure(
+        title="Robust accuracy, PGD at 1/255",
+        axis="Accuracy (%)",
+        how="Higher than the grey line, with whiskers that leave it out: the penalty helps.",
+    ),
+    "raw_norm": Measure(
+        title="Largest norm of a raw kernel",
+        axis="Largest singular value (ratio)",
+        how="What the raw penalty acts on. It may fall while the function stays what it was.",
+        log=True,
+        line=1.0,
+    ),
+    "folded_norm": Measure(
+        title="Largest operator norm, BatchNorm folded in",
+        axis="Operator norm (ratio)",
+        how="What a layer really applies: at 1, the dotted line, it enlarges no noise.",
+        log=True,
+        line=1.0,
+    ),
+    "amplification": Measure(
+        title="Noise at the last layer",
+        axis="Amplification (ratio)",
+        how="FGSM at 1/255, centred, over that of the normalised image: lower is less noise.",
+        log=True,
+    ),
+}
+
+
+def strength(table: pd.DataFrame, measure: str) -> Chart:
+    """One measure against beta, a curve an arm; without a penalty a horizontal line.
+
+    Args:
+        table: columns `network, arm, beta, weight_decay` and the measures; `clean` and `robust` in
+            percent, with `_low` and `_high`.
+        measure: one of `MEASURES`.
+
+    Raises:
+        ChartError: if there is no network with a penalty.
+    """
+    what = MEASURES[measure]
+    graded = table[table["arm"] != "none"] if len(table) else table
+    if graded.empty:
+        raise ChartError("no network of the beta series has been measured")
+    decayed = table[table["weight_decay"] > 0]
+    none = decayed.loc[decayed["arm"] == "none", measure]
+    data = [trace for arm in ARMS for trace in _traces(graded[graded["arm"] == arm], arm, measure)]
+    shapes = [_line(float(value), GREY, "solid") for value in none]
+    shapes += [] if what.line is None else [_line(what.line, GREY, "dot")]
+    values = [*table[measure], *([what.line] if what.line is not None else [])]
+    figure = go.Figure(
+        data=data,
+        layout=layout(
+            height=HEIGHT,
+            key=f"strength {measure}",
+            hovermode="closest",
+            xaxis={
+                "title": {"text": "Beta, the penalty's strength (logarithmic axis)"},
+                "type": "log",
+                "tickvals": sorted(set(graded["beta"])),
+                "automargin": True,
+            },
+            yaxis=value_axis(what.axis, values, log=what.log),
+            shapes=shapes,
+        ),
+    )
+    grey = " The grey line is the same fine-tuning without a penalty." if len(none) else ""
+    return Chart(
+        figure=figure,
+        title=what.title,
+        how_to_read=f"{what.how}{grey} Open markers are without weight decay. One seed each: "
+        "differences as small as those between seeds mean nothing.",
+        formula=PENALTY,
+        alt=_alt(what.title, table, measure),
+        table=table,
+    )
+
+
+def _traces(rows: pd.DataFrame, arm: str, measure: str) -> list[dict[str, Any]]:
+    """The curve of an arm, and its networks without weight decay beside it."""
+    slot = SLOTS[ARMS[arm]]
+    found = []
+    for decay, part in ((True, rows[rows["weight_decay"] > 0]), (False, _bare(rows))):
+        if part.empty:
+            continue
+        part = part.sort_values("beta")
+        trace: dict[str, Any] = {
+            "type": "scatter",
+            "mode": "lines+markers" if decay else "markers",
+            "name": arm if decay else f"{arm}, no weight decay",
+            "x": part["beta"].tolist(),
+            "y": part[measure].tolist(),
+            "line": {"color": slot.colour, "dash": slot.dash},
+            "marker": {
+                "symbol": slot.marker + ("" if decay else "-open"),
+                "size": 9,
+                "color": slot.colour,
+            },
+        }
+        if f"{measure}_low" in part:
+            ends = (part[f"{measure}_low"].tolist(), part[f"{measure}_high"].tolist())
+            trace["error_y"] = whiskers(part[measure].tolist(), *ends, color=slot.colour)
+        found.append(trace)
+    return found
+
+
+def _bare(rows: pd.DataFrame) -> pd.DataFrame:
+    return rows[rows["weight_decay"] == 0]
+
+
+def _line(value: float, colour: str, dash: str) -> dict[str, Any]:
+    return {
+        "type": "line",
+        "xref": "paper",
+        "x0": 0,
+        "x1": 1,
+        "y0": value,
+        "y1": value,
+        "line": {"color": colour, "width": 1, "dash": dash},
+    }
+
+
+def _alt(title: str, table: pd.DataFrame, measure: str) -> str:
+    """From which value to which each arm goes."""
+    decayed = table[table["weight_decay"] > 0].sort_values("beta")
+    parts = [
+        f"{arm}: {rows[measure].iloc[0]:.3g} at beta {rows['beta'].iloc[0]:g}, "
+        f"{rows[measure].iloc[-1]:.3g} at {rows['beta'].iloc[-1]:g}"
+        for arm, rows in decayed.groupby("arm", sort=False)
+    ]
+    return f"{title} against beta. {'; '.join(parts)}."

@@ -25,6 +25,9 @@ THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 AT_FIRST = {name: os.environ.get(name) for name in THREADS}
 """Dask's nannies set these in the process that starts them, for all that it starts later."""
 
+GIVES_WAY = 5
+"""The niceness of the processes that run all other tests: those in turn last longest, and wait."""
+
 UNPUBLISHED = "not published with the project: "
 """How the reason begins of the only tests that may be skipped in continuous integration."""
 
@@ -37,6 +40,21 @@ def shared_folder() -> Path:
     if not all((folder / part).is_dir() for part in ("datasets", "checkpoints")):
         pytest.skip(f"{UNPUBLISHED}datasets/ and checkpoints/ in {folder} (DQVIZ_DEV_SHARED)")
     return folder
+
+
+@pytest.fixture(autouse=True, scope="session")
+def has_given_way() -> set[str]:
+    """Whether this process gives way already."""
+    return set()
+
+
+@pytest.fixture(autouse=True)
+def gives_way(request: pytest.FixtureRequest, has_given_way: set[str]) -> None:
+    """Of several test processes, the one with the tests in turn has the processors first."""
+    beside = "PYTEST_XDIST_WORKER" in os.environ and hasattr(os, "nice")
+    if beside and not has_given_way and not request.node.nodeid.startswith(IN_TURN):
+        os.nice(GIVES_WAY)
+        has_given_way.add("once, for good")
 
 
 @pytest.fixture(autouse=True)

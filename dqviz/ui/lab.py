@@ -79,11 +79,11 @@ def _state(view: View) -> None:
 
 def _network(folder: Path) -> None:
     """The network that there is, finished or the last good one of a training that diverged."""
-    weights = next(iter(sorted(folder.glob("*.safetensors"))), None)
-    if weights is None:
+    card = next(iter(sorted(folder.glob("*.json"))), None)  # written last: its weights are whole
+    if card is None:
         return
-    card = weights.with_suffix(".json")
     found = cards.read_card(card)
+    weights = card.with_suffix(".safetensors")
     told = found.accuracy
     diverged = found.id.endswith(LAST_GOOD)
     say, icon = (st.warning, "history") if diverged else (st.success, "check")

@@ -29,6 +29,9 @@ BAD = {
         ("1e-320,1,1", "positive"),
         ("1,,1", "''"),
     ],
+    "--squeeze-bits": [("0", "1 to 8"), ("9", "1 to 8"), ("few", "'few'")],
+    "--squeeze-median": [("1", "2 to 9"), ("10", "2 to 9"), ("3x3", "'3x3'")],
+    "--severities": [("0", "1 to 5"), ("1,6", "1 to 5"), ("1,,2", "''"), ("1,1", "different")],
     "--data": [
         ("mnist", "mnist"),
         (f"parquet:{MISSING}", MISSING),
@@ -91,7 +94,7 @@ BAD = {
     "--details": [("=some", "some")],
     "--all": [("=1", "1")],
 }
-KINDS = ("amplify", "lipschitz", "accuracy", "smallest-epsilon", "trust")
+KINDS = ("amplify", "lipschitz", "accuracy", "smallest-epsilon", "trust", "corrupt")
 LISTINGS = ("models", "data", "doctor")
 
 

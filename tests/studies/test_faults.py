@@ -1,4 +1,4 @@
-"""Killed without warning: some of the trials of `benchmarks/faults.py`, with little to compute."""
+"""Killed without warning: three of the trials of `benchmarks/faults.py`, with little to compute."""
 
 import pytest
 
@@ -34,7 +34,7 @@ def study(tmp_path_factory):
     return grid, faults.undisturbed(grid, folder / "undisturbed.sqlite")[0]
 
 
-@pytest.mark.parametrize("victim", ["sweep", "worker", "scheduler", "app"])
+@pytest.mark.parametrize("victim", ["sweep", "worker", "app"])
 def test_no_finished_cell_is_lost_or_computed_twice(study, tmp_path, victim):
     grid, expected = study
     store = tmp_path / "store.sqlite"

@@ -1,17 +1,20 @@
 """The DQ laboratory: every choice is a recipe, and a training is drawn, cancelled and kept."""
 
+import dataclasses
 import itertools
 import json
 import tomllib
 
 import pytest
 
-from dqviz.cards import shipped_ids
+from dqviz.cards import file_stem, load_card, shipped_ids, weights_folder, write_card
 from dqviz.defense.recipe import from_table
 from dqviz.jobs import Book
 from dqviz.specs.training import COURSE as FILE
+from dqviz.specs.training import LAST_GOOD
 from dqviz.ui import lab, lab_form
 from tests.charts.test_course import COURSE
+from tests.experiments.waiting import until
 from tests.ui.reading import words
 
 DEFAULT = lab_form.Choice(
@@ -74,6 +77,9 @@ def started(monkeypatch):
 
 
 class Waits:
+    ending = None
+    """What becomes of the record, once it is asked again."""
+
     def __init__(self, record):
         self.record = record
 
@@ -83,7 +89,7 @@ class Waits:
         return View(record=self.record, state="running", fraction=0.5, text="epoch 1 of 1")
 
     def outcome(self):
-        return None
+        return None if self.ending is None else self.ending(self.record)
 
     def cancel(self):
         pass
@@ -103,3 +109,52 @@ def test_a_training_is_started_drawn_and_cancelled(open_page, started):
     next(b for b in app.button if b.label == "Cancel").click().run()
     assert book.view(record.id).state == "cancelled"
     assert "Cancelled" in words(app)
+
+
+def network_in(folder, *, ending=""):
+    """A shipped network and its card, as a training leaves them."""
+    card = load_card("streetdigits/resnet20/vanilla")
+    id = f"streetdigits/resnet20/lab-folded-abc{ending}"
+    weights = folder / f"{file_stem(id)}.safetensors"
+    weights.write_bytes(weights_folder().joinpath(card.file).read_bytes())
+    name = id.rpartition("/")[2]
+    made = dataclasses.replace(card, id=id, weights=name, file=weights.name)
+    write_card(made, weights.with_suffix(".json"))
+    return id
+
+
+@pytest.mark.parametrize("ending", ["", LAST_GOOD])
+def test_what_it_ends_with_is_compared_and_taken_away(open_page, started, monkeypatch, ending):
+    app = open_page("lab")
+    next(b for b in app.button if b.label == "Start the training").click().run()
+    ((book, record),) = started
+    id = network_in(book.training_folder(record.id), ending=ending)
+    error = "the loss is nan at step 7; the last good weights are kept" if ending else ""
+
+    def over(record):
+        state = "failed" if error else "done"
+        return record.over(state, error=error, error_kind="TrainError" if error else "")
+
+    monkeypatch.setattr(Waits, "ending", staticmethod(over))
+    until(lambda: book.view(record.id).state != "running")
+    app.run()
+    assert not app.exception
+    said = words(app) + " ".join(item.value for item in app.success)
+    assert ("Last good weights: 96.8 %" if ending else "Trained: 96.8 %") in said
+    assert error in said
+    next(b for b in app.button if b.label == "Compare it on every page").click().run()
+    assert not app.exception
+    assert app.session_state["net"][-1] == id
+
+
+def test_weights_without_their_card_are_no_network(open_page, started, monkeypatch):
+    app = open_page("lab")
+    next(b for b in app.button if b.label == "Start the training").click().run()
+    ((book, record),) = started
+    id = network_in(book.training_folder(record.id))
+    (book.training_folder(record.id) / f"{file_stem(id)}.json").unlink()
+    monkeypatch.setattr(Waits, "ending", staticmethod(lambda record: record.over("done")))
+    until(lambda: book.view(record.id).state != "running")
+    app.run()
+    assert not app.exception
+    assert not app.success

@@ -108,3 +108,11 @@ def test_a_killed_runner_goes_on_and_ships_whole_networks_alone(zoo, tmp_path, m
     assert zoo.missing() == []
     monkeypatch.setattr(zoo, "say", say)
     zoo.main()  # nothing is left to do
+
+
+def test_the_table_of_accuracies_is_that_of_the_cards():
+    accuracies = script("accuracies")
+    assert accuracies.FILE.read_text(encoding="utf-8") == accuracies.text()
+    for id in cards.shipped_ids():
+        value = 100 * cards.load_card(id).accuracy["value"]
+        assert f"{value:.1f} (" in accuracies.text()

@@ -24,24 +24,34 @@ from dqviz.specs import DefenseSpec
 from recipes.trials import data_of, train_runs, trained_run
 
 HERE = Path(__file__).parent
-EPOCHS = {"cifar10": 3, "streetdigits": 2}
+BASES = {
+    "cifar10": "cifar10-resnet20",
+    "streetdigits": "streetdigits-resnet20",
+    "nonorm": "streetdigits-plain20_nonorm",
+}
+"""What each search is for: data set and architecture."""
+EPOCHS = {"cifar10": 3, "streetdigits": 2, "nonorm": 2}
+RATES = {"cifar10": 0.2, "streetdigits": 0.2, "nonorm": 0.05}
+"""The learning rate of the runs with a penalty."""
 HOLD_OUT = 5000
 ATTACKED = 1000
 VANILLA = {
     "cifar10": ((5e-4, 0.2), (1e-4, 0.2), (1e-3, 0.2), (5e-4, 0.1)),
     "streetdigits": ((5e-4, 0.2), (1e-3, 0.2), (5e-4, 0.1)),
+    "nonorm": ((5e-4, 0.05), (5e-4, 0.02), (5e-4, 0.1)),
 }
 """Weight decay and learning rate of the runs without a penalty."""
 PENALTIES = {
     "cifar10": (("folded", 1e-2), ("folded", 2e-3), ("raw", 2e-3), ("folded", 1e-3)),
     "streetdigits": (("folded", 1e-2), ("folded", 2e-3), ("raw", 2e-3)),
+    "nonorm": (("raw", 1e-3), ("raw", 1e-2), ("raw", 1e-4)),
 }
 """Arm and beta of the runs with one."""
 
 
 def candidates(dataset: str) -> dict[str, Recipe]:
     """Every run of the search by its name."""
-    base = read_recipe(HERE / f"{dataset}-resnet20-vanilla.toml")
+    base = read_recipe(HERE / f"{BASES[dataset]}-vanilla.toml")
     base = dataclasses.replace(
         base,
         epochs=EPOCHS[dataset],
@@ -49,7 +59,7 @@ def candidates(dataset: str) -> dict[str, Recipe]:
         hold_out=HOLD_OUT,
         defense=DefenseSpec(),
         weight_decay=5e-4,
-        learning_rate=0.2,
+        learning_rate=RATES[dataset],
     )
     runs = {}
     for weight_decay, learning_rate in VANILLA[dataset]:

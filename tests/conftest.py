@@ -25,6 +25,15 @@ THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 AT_FIRST = {name: os.environ.get(name) for name in THREADS}
 """Dask's nannies set these in the process that starts them, for all that it starts later."""
 
+LONG = (
+    "tests/attacks/test_parity",
+    "tests/cli/",
+    "tests/models/test_families",
+    "tests/defense/",
+    "tests/studies/",
+)
+"""Of the others, what takes longest: begun last, it would keep one process busy and the rest idle."""
+
 GIVES_WAY = 5
 """The niceness of the processes that run all other tests: those in turn last longest, and wait."""
 
@@ -77,6 +86,18 @@ class OneWaiting(LoadScopeScheduling):  # type: ignore[misc]
 
     def _split_scope(self, nodeid: str) -> str:
         return "in turn" if nodeid.startswith(IN_TURN) else nodeid.partition("::")[0]
+
+
+def urgency(nodeid: str) -> int:
+    """The place of a test's file: those in turn, then the long ones one after the other."""
+    if nodeid.startswith(IN_TURN):
+        return 0
+    return next((n for n, name in enumerate(LONG, 1) if nodeid.startswith(name)), len(LONG) + 1)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes longest begins first; else the order stays."""
+    items.sort(key=lambda item: urgency(item.nodeid))
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> OneWaiting:

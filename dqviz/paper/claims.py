@@ -207,7 +207,11 @@ CLAIMS = (
             against=(SQUEEZED, ""),
         ),
         page="robustness",
-        link={"attack": "PGD", "eps": "1/255"},
+        link={
+            "attack": "PGD",
+            "eps": "1/255",
+            "squeeze": f"{SQUEEZE_BITS} bits, median {SQUEEZE_MEDIAN}",
+        },
     ),
     Claim(
         id="adversarial",

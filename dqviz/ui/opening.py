@@ -8,7 +8,7 @@ from typing import Any
 import streamlit as st
 
 from dqviz.data import data_folder
-from dqviz.specs import AttackSpec, DataSpec, ExperimentSpec, QuantSpec
+from dqviz.specs import AttackSpec, DataSpec, ExperimentSpec, ModelSpec, QuantSpec
 from dqviz.ui import choices, links
 from dqviz.ui.settings import (
     ATTACK_NAMES,
@@ -17,6 +17,7 @@ from dqviz.ui.settings import (
     MAX_SEED,
     QUERIES,
     QUERYING,
+    SQUEEZES,
     STEPS,
     epsilon_text,
 )
@@ -53,6 +54,7 @@ def query_of(spec: ExperimentSpec) -> tuple[Query, tuple[str, ...]]:
         "ste": quant.estimator,
         "crafted": CRAFTED[0],
         "fast": str(spec.fast).lower(),
+        "squeeze": _squeeze(spec.model) or "none",
     }
     return tuple(query.items()), tuple(_lost(spec))
 
@@ -80,6 +82,7 @@ def _lost(spec: ExperimentSpec) -> list[str]:
     iterated, querying = attack.name in ITERATED, attack.name in QUERYING
     reasons = {
         "the network is no shipped one": spec.model.id not in choices.networks(),
+        "images are squeezed otherwise": _squeeze(spec.model) is None,
         "the data is not in the data folder": _data_name(data.name) not in choices.data_sets(),
         "all images are used": data.n_samples is None,
         "the perturbation is crafted on another network": spec.crafted_on is not None,
@@ -92,6 +95,12 @@ def _lost(spec: ExperimentSpec) -> list[str]:
         **_differences("images", data, plain_data),
     }
     return [reason for reason, holds in reasons.items() if holds]
+
+
+def _squeeze(model: ModelSpec) -> str | None:
+    """The label of a network's feature squeezing; None where the pages offer none like it."""
+    wanted = (model.squeeze_bits, model.squeeze_median)
+    return next((label for label, squeeze in SQUEEZES.items() if squeeze == wanted), None)
 
 
 def _differences(what: str, spec: Any, plain: Any) -> Mapping[str, bool]:

@@ -87,6 +87,7 @@ def settings() -> Settings:
         estimator=state["ste"],
         crafted=state["crafted"],
         fast=state["fast"],
+        squeeze=state["squeeze"],
         levels=levels(),
         uploads=tuple(uploads().items()),
     )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from dqviz.specs import ATTACKS, ESTIMATORS, FULL_PRECISION, LOSSES, RANGES, ModelSpec
@@ -74,6 +74,16 @@ ESTIMATOR_WORDS = {
     "makes a network look robust.",
 }
 """What each gradient through rounding does, and when it is right."""
+SQUEEZES: Mapping[str, tuple[int | None, int | None]] = {
+    "none": (None, None),
+    "5 bits": (5, None),
+    "4 bits": (4, None),
+    "1 bit": (1, None),
+    "median 2": (None, 2),
+    "median 3": (None, 3),
+    "5 bits, median 2": (5, 2),
+}
+"""Feature squeezing before every network, by its label: bits of a pixel, side of the median."""
 BUILT_IN_DATA = ("streetdigits", "cifar10", "svhn")
 
 
@@ -100,12 +110,15 @@ class Settings:
     estimator: str = "clipped"
     crafted: str = CRAFTED[0]
     fast: bool = True
+    squeeze: str = "none"
     levels: tuple[float, ...] = EPSILONS
     uploads: tuple[tuple[str, ModelSpec], ...] = ()
 
     def model(self, name: str) -> ModelSpec:
-        """The network of that name: an upload of this session, else a shipped one."""
-        return dict(self.uploads).get(name) or ModelSpec(id=name)
+        """The network of that name, squeezed: an upload of this session, else a shipped one."""
+        bits, median = SQUEEZES[self.squeeze]
+        model = dict(self.uploads).get(name) or ModelSpec(id=name)
+        return replace(model, squeeze_bits=bits, squeeze_median=median)
 
     @property
     def epsilons(self) -> tuple[float, ...]:
@@ -196,6 +209,7 @@ def sidebar_parameters(
         "ste": choice("gradient", ESTIMATORS),
         "crafted": choice("crafted on", CRAFTED),
         "fast": choice("fast gradients", SWITCH),
+        "squeeze": choice("feature squeezing", tuple(SQUEEZES)),
     }
 
 

@@ -20,6 +20,7 @@ from dqviz.ui.settings import (
     MAX_NETWORKS,
     MAX_SEED,
     QUERIES,
+    SQUEEZES,
     STEPS,
     WEIGHT_BITS,
     epsilon_text,
@@ -55,6 +56,10 @@ _ATTACK_HELP = "  \n".join(f"**{ATTACK_NAMES[a]}**: {ATTACK_WORDS[a]}" for a in 
 _STE_HELP = (
     "Rounding has no gradient of its own, so the attack takes another. Robustness is real only "
     "if it stands under each of identity, clipped and unquantized."
+)
+_SQUEEZE_HELP = (
+    "A defense put before every network: pixels rounded to fewer bits, then the median of small "
+    "windows. Attacks go through it, with a straight-through gradient where it rounds."
 )
 _FAST_HELP = (
     "Where only an attack's success matters (Robustness, Can you trust it?), its gradients may be "
@@ -142,4 +147,5 @@ def _details() -> None:
         **_bound("ste"),
     )
     st.caption(ESTIMATOR_WORDS[estimator])
+    st.selectbox("Feature squeezing", list(SQUEEZES), help=_SQUEEZE_HELP, **_bound("squeeze"))
     st.toggle("Fast gradients", value=True, help=_FAST_HELP, **_bound("fast"))

@@ -74,9 +74,7 @@ def victim(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
             mean=(0.485, 0.456, 0.406),
             std=(0.229, 0.224, 0.225),
         )
-        # As many as a point of accuracy needs; the larger network costs half as much again.
-        few = 500 if request.param == "resnet32" else None
-        return Victim(network, load_data(DataSpec(name=f"parquet:{path}", n_samples=few)))
+        return Victim(network, load_data(DataSpec(name=f"parquet:{path}", n_samples=250)))
 
 
 def robust_accuracy(model: Classifier, adversarial: torch.Tensor, labels: torch.Tensor) -> float:

@@ -32,7 +32,7 @@ LONG = (
     "tests/defense/",
     "tests/studies/",
 )
-"""Of the others, what takes longest: begun last, it would keep one process busy and the rest idle."""
+"""Of the others, what takes longest: begun last, it would keep one process busy alone."""
 
 GIVES_WAY = 5
 """The niceness of the processes that run all other tests: those in turn last longest, and wait."""

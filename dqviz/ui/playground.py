@@ -37,7 +37,7 @@ def name_of(result: Result) -> str:
 
 
 def victims(settings: Settings) -> dict[str, tuple[str, bool]]:
-    """Whose perturbation can be shown: (network, whether quantized) by what stands on the button.
+    """Whose perturbation can be shown: (network as in tables, whether quantized) by its button.
 
     Moving the bits changes none of them, so a choice is kept.
     """
@@ -46,7 +46,7 @@ def victims(settings: Settings) -> dict[str, tuple[str, bool]]:
     if len(bit_pairs(settings)) == 1:
         del kinds["quantized"]
     return {
-        f"{short[network]}, {kind}": (network, is_quantized)
+        f"{short[network]}, {kind}": (settings.model(network).label, is_quantized)
         for network in settings.networks
         for kind, is_quantized in kinds.items()
     }

@@ -112,7 +112,7 @@ def distances_by_image(spec: ExperimentSpec, network: dict[str, Any]) -> Iterato
 
 def common(spec: ExperimentSpec) -> dict[str, Any]:
     """The columns that all rows of a specification share."""
-    model, _, weights = spec.model.id.rpartition("/")
+    model, _, weights = spec.model.label.rpartition("/")
     accurate = 0.2 if spec.quant.act_bits < COLLAPSED_BELOW else 0.93
     return {
         "model": model,

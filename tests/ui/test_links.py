@@ -25,6 +25,7 @@ def test_a_link_sets_every_choice(open_page, engine):
         ste="identity",
         crafted="first network",
         fast="false",
+        squeeze="5 bits, median 2",
     )
     (spec, full) = engine.asked
     assert (spec.model.id, spec.data.name, spec.data.n_samples, spec.data.seed) == (
@@ -38,6 +39,7 @@ def test_a_link_sets_every_choice(open_page, engine):
     assert (spec.attack.name, spec.attack.steps, spec.attack.epsilons) == ("pgd", 20, (2 / 255,))
     assert spec.attack.loss == "dlr"
     assert spec.crafted_on.model.id == DQ
+    assert (spec.model.squeeze_bits, spec.model.squeeze_median) == (5, 2)
     assert full.quant.is_full_precision
     assert not app.warning
 

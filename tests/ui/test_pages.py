@@ -67,6 +67,25 @@ def test_every_view_draws_its_charts(open_page, page, query, expected):
     assert not app.warning
 
 
+@pytest.mark.parametrize(
+    ("page", "query"),
+    [
+        ("overview", {}),
+        ("playground", {}),
+        ("lipschitz", {}),
+        ("robustness", {"view": "Compare"}),
+        ("robustness", {"view": "Transfer"}),
+        ("trust", {}),
+    ],
+)
+def test_squeezed_networks_are_drawn_everywhere(open_page, page, query):
+    app, plain = open_page(page, squeeze="5 bits", **query), open_page(page, **query)
+    assert titles(app) == titles(plain)
+    assert len(app.get("plotly_chart")) == len(plain.get("plotly_chart"))
+    for element in (app.exception, app.error, app.warning):
+        assert not element
+
+
 def test_the_glossary_explains_its_words(open_page):
     app = open_page("glossary")
     assert len(app.subheader) > 15
@@ -102,12 +121,13 @@ def test_moving_epsilon_redraws_and_asks_for_nothing_new(open_page, engine):
 
 
 @pytest.mark.parametrize(
-    ("key", "value"), [("abits", 3), ("wbits", 4), ("n", 16), ("attack", "bim")]
+    ("key", "value"),
+    [("abits", 3), ("wbits", 4), ("n", 16), ("attack", "bim"), ("squeeze", "4 bits")],
 )
 def test_every_other_choice_asks_anew(open_page, engine, key, value):
     app = open_page("amplification")
     before, asked = figure(app), len(engine.asked)
-    widgets = app.selectbox if key == "attack" else app.select_slider
+    widgets = app.selectbox if key in ("attack", "squeeze") else app.select_slider
     widgets(key=key).set_value(value).run()
     assert figure(app) != before
     assert len(engine.asked) > asked

@@ -249,6 +249,12 @@ def test_what_the_pages_cannot_take_is_named(engine):
         data=dataclasses.replace(spec.data, split="train", name="folder:/elsewhere"),
     )
     lost = " ".join(opening.query_of(other)[1])
+    assert "squeezed" not in lost
+    for bits, label in ((5, "5 bits"), (7, "none")):
+        model = dataclasses.replace(spec.model, squeeze_bits=bits)
+        query, reasons = opening.query_of(dataclasses.replace(spec, model=model))
+        assert dict(query)["squeeze"] == label
+        assert ("squeezed otherwise" in " ".join(reasons)) == (label == "none")
     assert "momentum is 0.5" in lost
     assert "queries" not in lost
     for word in ("no shipped one", "data folder", "7 steps", "other seeds", "norm is l2", "split"):

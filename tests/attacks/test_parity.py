@@ -99,6 +99,7 @@ def test_fgsm_equals_foolbox(foolbox: ModuleType, victim: Victim, eps: float) ->
     assert equal >= 0.98
 
 
+@pytest.mark.parametrize("victim", [SHIPPED, "resnet20"], indirect=True)
 def test_pgd_is_as_strong_as_foolbox_and_torchattacks(
     foolbox: ModuleType, torchattacks: ModuleType, victim: Victim
 ) -> None:
@@ -128,6 +129,7 @@ def test_pgd_is_as_strong_as_foolbox_and_torchattacks(
     assert abs(accuracies["dqviz"] - accuracies["torchattacks"]) <= 0.01
 
 
+@pytest.mark.parametrize("victim", [SHIPPED, "resnet20"], indirect=True)
 def test_l2_pgd_is_as_strong_as_foolbox(foolbox: ModuleType, victim: Victim) -> None:
     model, data = victim
     images, labels, eps = data.images[:250], data.labels[:250], 0.1
@@ -205,7 +207,7 @@ def third_party(shared_folder: Path) -> Victim:
         std=(0.229, 0.224, 0.225),
     )
     path = shared_folder / "datasets" / "cifar10" / "test-lossless.parquet"
-    return Victim(network, load_data(DataSpec(name=f"parquet:{path}", n_samples=200)))
+    return Victim(network, load_data(DataSpec(name=f"parquet:{path}", n_samples=100)))
 
 
 @pytest.mark.parametrize("name", STRONG)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import os
 import signal
-import threading
 import time
 from pathlib import Path
 
@@ -16,21 +15,7 @@ from dqviz.experiments import Engine, ExperimentError, cluster
 from dqviz.experiments.host import MEMORY
 from dqviz.specs import DataSpec, ModelSpec
 from tests.experiments import fake_tasks
-from tests.experiments.waiting import PATIENCE, until
-
-
-def worker_cpu(engine):
-    """Seconds of processor time that the engine's workers have used."""
-    processes = psutil.Process(engine.host_pid).children(recursive=True)
-    times = [process.cpu_times() for process in processes]
-    return sum(spent.user + spent.system for spent in times)
-
-
-def cpu_in_a_second(engine):
-    """Seconds of processor time that the workers use in the next second."""
-    before = worker_cpu(engine)
-    threading.Event().wait(1)
-    return worker_cpu(engine) - before
+from tests.experiments.waiting import PATIENCE, processor_share, until
 
 
 def test_it_starts_in_the_background():
@@ -108,12 +93,11 @@ def test_after_cancelling_the_processor_is_idle(engine, ask):
     restarts = engine.restarts
     handle = ask("busy/idle")
     until(lambda: handle.progress.text == "busy")
-    before = worker_cpu(engine)
-    until(lambda: worker_cpu(engine) > before + 0.2)
+    until(lambda: processor_share(engine.host_pid) > 0.2)
     handle.cancel()
     ask("echo/after cancelling").result(PATIENCE)
     assert engine.restarts == restarts  # it stopped by itself
-    until(lambda: cpu_in_a_second(engine) < 0.2)  # it may still be importing torch
+    until(lambda: processor_share(engine.host_pid) < 0.2)  # it may still be importing torch
 
 
 def test_a_computation_that_does_not_stop_is_ended(engine, ask, wanted):

@@ -7,8 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import threading
-import time
 from pathlib import Path
 
 import psutil
@@ -18,8 +16,7 @@ from dqviz.experiments import Engine
 from dqviz.experiments.run import run
 from dqviz.experiments.workbench import Workbench
 from dqviz.specs import AttackSpec, ExperimentSpec, QuantSpec
-
-PATIENCE = 120
+from tests.experiments.waiting import PATIENCE, processor_share, until
 
 
 @pytest.fixture(scope="module")
@@ -28,25 +25,6 @@ def engine():
     made.start_in_background()
     yield made
     made.shutdown()
-
-
-def until(condition):
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        threading.Event().wait(0.01)
-
-
-def cpu_seconds(pid):
-    processes = psutil.Process(pid).children(recursive=True)
-    times = [process.cpu_times() for process in processes]
-    return sum(spent.user + spent.system for spent in times)
-
-
-def cpu_in_a_second(pid):
-    before = cpu_seconds(pid)
-    threading.Event().wait(1)
-    return cpu_seconds(pid) - before
 
 
 def test_the_app_and_the_command_line_give_the_same_numbers(engine, model, data):
@@ -81,7 +59,7 @@ def test_a_long_attack_stops_when_cancelled_and_the_processor_is_idle(engine, mo
     (after,) = engine.submit([quick], owner="me", channel="page")
     after.result(PATIENCE)
     assert engine.restarts == restarts
-    until(lambda: cpu_in_a_second(engine.host_pid) < 0.2)
+    until(lambda: processor_share(engine.host_pid) < 0.2)
 
 
 OWNER = """

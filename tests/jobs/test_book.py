@@ -1,16 +1,14 @@
 """Jobs are computed in turn, can be cancelled, and are found again after the server has ended."""
 
 import sqlite3
-import time
 
-import psutil
 import pytest
 
 from dqviz.jobs import Book, JobError
 from dqviz.jobs import book as book_module
 from dqviz.jobs.folder import JobFolder
 from dqviz.studies import GridError, Store
-from tests.experiments.waiting import until
+from tests.experiments.waiting import processor_share, until
 from tests.jobs.conftest import ANN, BEN
 
 GRID = """
@@ -68,15 +66,7 @@ def test_a_cancelled_job_stops_and_the_processor_is_idle(book, add, engine):
     until(lambda: book.view(record.id).fraction == 0.5)
     book.cancel(record.id, ANN)
     assert state(book, record) == "cancelled"
-    until(lambda: worker_cpu(engine, 0.5) < 0.05)
-
-
-def worker_cpu(engine, seconds):
-    """The share of a processor that the workers use."""
-    processes = psutil.Process(engine.host_pid).children(recursive=True)
-    before = sum(sum(process.cpu_times()[:2]) for process in processes)
-    time.sleep(seconds)
-    return (sum(sum(process.cpu_times()[:2]) for process in processes) - before) / seconds
+    until(lambda: processor_share(engine.host_pid, 0.5) < 0.05)
 
 
 def test_only_the_owner_cancels_or_removes(book, add):

@@ -21,11 +21,7 @@ ADVERSARIAL = tuple(f"streetdigits-resnet20-rfgsm{seed}" for seed in ("", "-s1",
 BASIS = ("data", "test", "mean", "std", "crop", "flip", "clip", "weight_decay", "defense")
 """What a recipe takes over from that of its start."""
 SERIES_START = "streetdigits-resnet20-vanilla"
-STRENGTHS = {
-    "raw": (1e-3, 1e-2, 1e-1),
-    "folded": (1e-3, 1e-2, 1e-1),
-    "operator": (1e-3, 1e-2, 1e-1),
-}
+STRENGTHS = dict.fromkeys(("raw", "folded", "operator"), (1e-3, 1e-2, 1e-1))
 """The penalty's strengths in the beta series, by the kernel that it acts on."""
 RATE = {"resnet20": 0.02, "plain20": 0.01}
 """A tenth of the rate that the start was trained at."""
@@ -142,7 +138,7 @@ def members() -> list[Member]:
 
 
 def series() -> list[Graded]:
-    """The beta series: each arm of the penalty at several strengths, two of them without decay."""
+    """The beta series: each arm at several strengths, and once without weight decay."""
     found = [Graded(arm="none"), Graded(arm="none", weight_decay=0.0)]
     for arm, betas in STRENGTHS.items():
         found += [Graded(arm=arm, beta=beta) for beta in betas]

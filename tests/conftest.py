@@ -51,19 +51,12 @@ def shared_folder() -> Path:
     return folder
 
 
-@pytest.fixture(autouse=True, scope="session")
-def has_given_way() -> set[str]:
-    """Whether this process gives way already."""
-    return set()
-
-
 @pytest.fixture(autouse=True)
-def gives_way(request: pytest.FixtureRequest, has_given_way: set[str]) -> None:
+def gives_way(request: pytest.FixtureRequest) -> None:
     """Of several test processes, the one with the tests in turn has the processors first."""
     beside = "PYTEST_XDIST_WORKER" in os.environ and hasattr(os, "nice")
-    if beside and not has_given_way and not request.node.nodeid.startswith(IN_TURN):
-        os.nice(GIVES_WAY)
-        has_given_way.add("once, for good")
+    if beside and not request.node.nodeid.startswith(IN_TURN):
+        os.nice(max(GIVES_WAY - os.nice(0), 0))  # once, and for good
 
 
 @pytest.fixture(autouse=True)

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from dqviz.charts.style import GREY
 from dqviz.charts.tidy import Curve, short_layers
 
 MOST_LABELS = 24
@@ -61,6 +62,19 @@ def thinned(count: int, most: int) -> list[int]:
     step = max(1, math.ceil(count / most))
     chosen = [i for i in range(0, count, step) if i + step <= count - 1]
     return [*chosen, count - 1] if count else []
+
+
+def level_line(value: float, *, dash: str = "dot") -> dict[str, Any]:
+    """A thin grey line across the whole chart at a value of the y axis."""
+    return {
+        "type": "line",
+        "xref": "paper",
+        "x0": 0,
+        "x1": 1,
+        "y0": value,
+        "y1": value,
+        "line": {"color": GREY, "width": 1, "dash": dash},
+    }
 
 
 def value_axis(title: str, values: Iterable[float], *, log: bool, **more: Any) -> dict[str, Any]:

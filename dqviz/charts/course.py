@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 import plotly.graph_objects as go
 
-from dqviz.charts.axes import value_axis
+from dqviz.charts.axes import level_line, value_axis
 from dqviz.charts.chart import Chart, ChartError
 from dqviz.charts.style import GREY, SLOTS, layout
 from dqviz.charts.tidy import short_layers
@@ -177,17 +177,7 @@ def _by_layer(table: pd.DataFrame, *, title: str, axis: str, how: str, formula: 
                 "title": {"text": "Layer, in order of execution"},
             },
             yaxis=value_axis(axis, [*table["value"], 1.0], log=True),
-            shapes=[
-                {
-                    "type": "line",
-                    "xref": "paper",
-                    "x0": 0,
-                    "x1": 1,
-                    "y0": 1,
-                    "y1": 1,
-                    "line": {"color": GREY, "width": 1, "dash": "dot"},
-                }
-            ],
+            shapes=[level_line(1.0)],
         ),
     )
     return Chart(

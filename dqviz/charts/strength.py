@@ -8,10 +8,10 @@ from typing import Any
 import pandas as pd
 import plotly.graph_objects as go
 
-from dqviz.charts.axes import value_axis
+from dqviz.charts.axes import level_line, value_axis
 from dqviz.charts.chart import Chart, ChartError
 from dqviz.charts.shares import whiskers
-from dqviz.charts.style import GREY, SLOTS, layout
+from dqviz.charts.style import SLOTS, layout
 
 HEIGHT = 360
 ARMS = {"raw": 0, "folded": 1, "operator": 3}
@@ -82,8 +82,8 @@ def strength(table: pd.DataFrame, measure: str) -> Chart:
     decayed = table[table["weight_decay"] > 0]
     none = decayed.loc[decayed["arm"] == "none", measure]
     data = [trace for arm in ARMS for trace in _traces(graded[graded["arm"] == arm], arm, measure)]
-    shapes = [_line(float(value), GREY, "solid") for value in none]
-    shapes += [] if what.line is None else [_line(what.line, GREY, "dot")]
+    shapes = [level_line(float(value), dash="solid") for value in none]
+    shapes += [] if what.line is None else [level_line(what.line)]
     values = [*table[measure], *([what.line] if what.line is not None else [])]
     figure = go.Figure(
         data=data,
@@ -117,7 +117,10 @@ def _traces(rows: pd.DataFrame, arm: str, measure: str) -> list[dict[str, Any]]:
     """The curve of an arm, and its networks without weight decay beside it."""
     slot = SLOTS[ARMS[arm]]
     found = []
-    for decay, part in ((True, rows[rows["weight_decay"] > 0]), (False, _bare(rows))):
+    for decay, part in (
+        (True, rows[rows["weight_decay"] > 0]),
+        (False, rows[rows["weight_decay"] == 0]),
+    ):
         if part.empty:
             continue
         part = part.sort_values("beta")
@@ -139,22 +142,6 @@ def _traces(rows: pd.DataFrame, arm: str, measure: str) -> list[dict[str, Any]]:
             trace["error_y"] = whiskers(part[measure].tolist(), *ends, color=slot.colour)
         found.append(trace)
     return found
-
-
-def _bare(rows: pd.DataFrame) -> pd.DataFrame:
-    return rows[rows["weight_decay"] == 0]
-
-
-def _line(value: float, colour: str, dash: str) -> dict[str, Any]:
-    return {
-        "type": "line",
-        "xref": "paper",
-        "x0": 0,
-        "x1": 1,
-        "y0": value,
-        "y1": value,
-        "line": {"color": colour, "width": 1, "dash": dash},
-    }
 
 
 def _alt(title: str, table: pd.DataFrame, measure: str) -> str:

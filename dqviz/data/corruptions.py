@@ -14,7 +14,6 @@ from collections.abc import Callable
 import numpy as np
 import torch
 from PIL import Image
-from torchvision.transforms.v2 import functional as transforms
 
 from dqviz.specs import CORRUPTIONS
 
@@ -52,9 +51,12 @@ def _noise(images: torch.Tensor, place: int, seed: int) -> torch.Tensor:
 
 
 def _blur(images: torch.Tensor, place: int, seed: int) -> torch.Tensor:
+    # Here: importing torchvision takes a second, and every experiment imports this file.
+    from torchvision.transforms.v2.functional import gaussian_blur
+
     sigma = BLUR[place]
     size = 2 * math.ceil(4 * sigma) + 1
-    blurred: torch.Tensor = transforms.gaussian_blur(images, [size, size], [sigma, sigma])
+    blurred: torch.Tensor = gaussian_blur(images, [size, size], [sigma, sigma])
     return blurred
 
 

@@ -1,4 +1,4 @@
-"""CIFAR-10 and SVHN through torchvision."""
+"""CIFAR-10 and SVHN through torchvision, which takes a second to import: only when one is read."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
-from torchvision.datasets import CIFAR10, SVHN
 
 from .array_cache import Pixels
 from .downloads import download_folder, expected_files, fetch
@@ -62,11 +61,15 @@ class Published(Source):
 
 
 def _cifar10(folder: Path, split: str) -> tuple[Pixels, Rows]:
+    from torchvision.datasets import CIFAR10
+
     data = CIFAR10(folder, train=split == "train")
     return np.asarray(data.data, np.uint8), np.asarray(data.targets, np.int64)
 
 
 def _svhn(folder: Path, split: str) -> tuple[Pixels, Rows]:
+    from torchvision.datasets import SVHN
+
     try:
         data = SVHN(folder, split=split)
     except ImportError as error:

@@ -15,11 +15,11 @@ from typing import Any
 import torch
 from torch import fx, nn
 from torch.nn import functional as F
-from torchvision.ops import stochastic_depth
 
 from dqviz.measure.folded import channel_gains
 from dqviz.measure.operation import NoBound, Operation, Rule, Rules
 from dqviz.models.normalize import Normalize
+from dqviz.models.operations import STOCHASTIC_DEPTH
 from dqviz.models.resnet import PadShortcut
 from dqviz.models.squeeze import Squeeze
 
@@ -77,7 +77,7 @@ def dropout(operation: Operation) -> float:
     return operation.source
 
 
-@rule(F.dropout, stochastic_depth)
+@rule(F.dropout, STOCHASTIC_DEPTH)
 def dropout_function(operation: Operation) -> float:
     """The identity where it is not training."""
     position, default = (2, True) if operation.node.target is F.dropout else (3, True)

@@ -29,6 +29,7 @@ from dqviz.measure.rows import NETWORK, Row, summary_rows
 from dqviz.measure.shapes import node_shapes
 from dqviz.models.errors import ModelError
 from dqviz.models.graph import display_name, layers
+from dqviz.models.operations import entry_of
 from dqviz.models.squeeze import Squeeze
 from dqviz.quantize.modules import AffineQuantizer, NoQuantizer, QuantConv2d, QuantLinear
 
@@ -157,7 +158,7 @@ def _gain(operation: Operation, factors: _LayerFactors) -> float:
         factor = factors.of(str(node.target))
         if factor is not None:
             return operation.source * factor
-    kind = type(operation.module) if node.op == "call_module" else node.target
+    kind = type(operation.module) if node.op == "call_module" else entry_of(node.target)
     rule = RULES.get(kind) or POOLING_RULES.get(kind)
     if rule is None:
         raise NoBound(f"{operation.name} has no known Lipschitz constant")

@@ -100,7 +100,7 @@ Rule = Callable[[Operation], float]
 
 
 class Rules(dict[Any, Rule]):
-    """Rules by the module's type, the function, or the name of a tensor's method."""
+    """Rules by a module's type, a function (see `entry_of`), or the name of a tensor's method."""
 
     def register(self, *operations: Any) -> Callable[[Rule], Rule]:
         """Register a rule for operations that have none yet.

@@ -37,8 +37,7 @@ register(_small("plain20_nonorm", "cifar_plain_nonorm", resnet.plain20_nonorm))
 REGISTRY.register_series(
     Series(prefix="wrn_", form="wrn_DEPTH_WIDTH", examples=wrn.EXAMPLES, parse=_wide)
 )
-for _architecture in vision.vision_architectures():
-    register(_architecture)
+REGISTRY.register_late(vision.vision_architectures)
 
 
 def architectures() -> tuple[str, ...]:

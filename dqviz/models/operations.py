@@ -13,7 +13,6 @@ from typing import Any
 import torch
 from torch import fx, nn
 from torch.nn import functional as F
-from torchvision.ops import stochastic_depth
 
 from dqviz.models.errors import ModelError
 from dqviz.models.normalize import Normalize
@@ -40,7 +39,11 @@ NORMS = (nn.BatchNorm2d, nn.BatchNorm1d, nn.LayerNorm, nn.GroupNorm)
 LAYERS = (nn.Conv2d, nn.Linear)
 SOUND_MODULES = (*ACTIVATIONS, *POOLINGS, *PASSIVE, *NORMS, *LAYERS)
 
-SOUND_FUNCTIONS: tuple[Callable[..., Any], ...] = (
+STOCHASTIC_DEPTH = "torchvision.ops.stochastic_depth"
+"""The module of torchvision's function, which stands for it in tables: importing torchvision takes
+a second, most of it for torch's compiler, and few networks need it."""
+
+SOUND_FUNCTIONS: tuple[Callable[..., Any] | str, ...] = (
     operator.add,
     operator.iadd,
     operator.mul,
@@ -74,7 +77,7 @@ SOUND_FUNCTIONS: tuple[Callable[..., Any], ...] = (
     F.avg_pool2d,
     F.max_pool2d,
     F.adaptive_avg_pool2d,
-    stochastic_depth,
+    STOCHASTIC_DEPTH,
 )
 SOUND_METHODS = [
     "add",
@@ -100,6 +103,11 @@ SOUND_METHODS = [
 
 class UnsupportedOperation(ModelError):
     """An operation that cannot be quantized soundly; the message names it and where it stands."""
+
+
+def entry_of(target: Any) -> Any:
+    """What stands in tables for the target of a node: itself, or the name of its module."""
+    return STOCHASTIC_DEPTH if getattr(target, "__module__", "") == STOCHASTIC_DEPTH else target
 
 
 def module_of(
@@ -139,7 +147,7 @@ def _unsound(traced: fx.GraphModule, node: fx.Node) -> str | None:
             return type(module).__name__
         if isinstance(module, nn.Conv2d) and module.padding_mode != "zeros":
             return f"Conv2d with padding_mode={module.padding_mode!r}"
-    elif node.op == "call_function" and node.target not in SOUND_FUNCTIONS:
+    elif node.op == "call_function" and entry_of(node.target) not in SOUND_FUNCTIONS:
         return getattr(node.target, "__name__", str(node.target))
     elif node.op == "call_method" and node.target not in SOUND_METHODS:
         return f"Tensor.{node.target}"

@@ -19,7 +19,6 @@ from typing import Any
 from urllib.parse import urlparse
 
 import torch
-from torchvision import models
 
 from dqviz.data import data_folder
 from dqviz.models.aliases import weights_name
@@ -28,6 +27,7 @@ from dqviz.models.checkpoint_files import parse_checkpoint, read_bytes
 from dqviz.models.checkpoints import finish, load_state, unwrap
 from dqviz.models.errors import ModelError
 from dqviz.models.normalize import Classifier
+from dqviz.models.vision import zoo
 
 DATASET = "imagenet"
 CONNECT_SECONDS = 15.0
@@ -38,9 +38,9 @@ _OWN_NORMALISATION = ("googlenet", "inception_v3")
 
 def published_names(arch: str) -> tuple[str, ...]:
     """The names of the weights published for an architecture, without those for features only."""
-    if arch not in models.list_models(module=models):
+    if arch not in zoo().list_models(module=zoo()):
         return ()
-    members = models.get_model_weights(arch)
+    members = zoo().get_model_weights(arch)
     return tuple(weights.name for weights in members if weights.meta.get("categories"))
 
 
@@ -58,7 +58,7 @@ def find_weights(arch: str, name: str) -> Any:
             f"no weights {name!r} are published for {arch!r}; "
             + (f"there are: {', '.join(names)}" if names else "none are, for this architecture")
         )
-    return models.get_model_weights(arch)[name]
+    return zoo().get_model_weights(arch)[name]
 
 
 def class_names(weights: Any) -> tuple[str, ...]:

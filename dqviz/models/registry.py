@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import torch
 from torch import nn
@@ -53,6 +53,7 @@ class Registry:
     def __init__(self) -> None:
         self._architectures: dict[str, Architecture] = {}
         self._series: list[Series] = []
+        self._late: list[Callable[[], Iterable[Architecture]]] = []
 
     def register(self, architecture: Architecture) -> None:
         """Adds one architecture.
@@ -77,8 +78,13 @@ class Registry:
                 raise ValueError(f"the series {series.prefix!r} collides with {name!r}")
         self._series.append(series)
 
+    def register_late(self, read: Callable[[], Iterable[Architecture]]) -> None:
+        """Adds architectures that take time to read: once, when a name is none of the others."""
+        self._late.append(read)
+
     def names(self) -> tuple[str, ...]:
         """Every registered name, and the examples of each series."""
+        self._read_late()
         examples = [name for series in self._series for name in series.examples]
         return (*self._architectures, *examples)
 
@@ -88,11 +94,13 @@ class Registry:
         Raises:
             ModelError: if there is none; the message names the closest ones.
         """
+        if name not in self._architectures:
+            series = self._series_of(name)
+            if series is not None:
+                return series.parse(name)
+            self._read_late()
         if name in self._architectures:
             return self._architectures[name]
-        series = self._series_of(name)
-        if series is not None:
-            return series.parse(name)
         close = difflib.get_close_matches(name, self.names(), n=3, cutoff=0.5)
         forms = ", ".join(series.form for series in self._series)
         raise ModelError(
@@ -102,6 +110,11 @@ class Registry:
             + ", ".join(list(self._architectures)[:5])
             + (f", and {forms}" if forms else "")
         )
+
+    def _read_late(self) -> None:
+        while self._late:
+            for architecture in self._late.pop()():
+                self.register(architecture)
 
     def _series_of(self, name: str) -> Series | None:
         return next((series for series in self._series if name.startswith(series.prefix)), None)

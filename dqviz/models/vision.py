@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import functools
 import re
+from collections.abc import Iterator
 from typing import Any
 
 from torch import nn
-from torchvision import models
 
 from dqviz.models.registry import Architecture, State
 
@@ -56,15 +56,22 @@ _DENSE_LAYER = re.compile(r"^(.*denselayer\d+\.(?:norm|conv))\.([12]\..*)$")
 _AUXILIARY = ("aux1.", "aux2.", "AuxLogits.")
 
 
+def zoo() -> Any:
+    """`torchvision.models`, imported when it is first needed: that takes a second."""
+    from torchvision import models
+
+    return models
+
+
 def family_of(name: str) -> str | None:
     """The family of a torchvision name, or None where it has none here."""
     found = [family for family, prefix in FAMILIES.items() if name.startswith(prefix)]
     return max(found, key=lambda family: len(FAMILIES[family]), default=None)
 
 
-def vision_architectures() -> tuple[Architecture, ...]:
+def vision_architectures() -> Iterator[Architecture]:
     """Every convolutional classifier of the installed torchvision."""
-    return tuple(
+    return (
         Architecture(
             name=name,
             family=family,
@@ -72,7 +79,7 @@ def vision_architectures() -> tuple[Architecture, ...]:
             image_size=default_image_size(name),
             adapt=adapt_names,
         )
-        for name in models.list_models(module=models)
+        for name in zoo().list_models(module=zoo())
         if (family := family_of(name)) is not None
     )
 
@@ -86,7 +93,7 @@ def refused_operation(name: str) -> str | None:
 
 def default_image_size(name: str) -> int:
     """The side in pixels that the first published weights were evaluated at."""
-    weights = next(iter(models.get_model_weights(name)))
+    weights = next(iter(zoo().get_model_weights(name)))
     size: int = weights.transforms().crop_size[0]
     return size
 
@@ -99,5 +106,5 @@ def adapt_names(state: State) -> State:
 
 def _make(name: str, classes: int) -> nn.Module:
     options = WITHOUT_HEADS.get(name, {})
-    network: nn.Module = models.get_model(name, weights=None, num_classes=classes, **options)
+    network: nn.Module = zoo().get_model(name, weights=None, num_classes=classes, **options)
     return network

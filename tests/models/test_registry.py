@@ -89,6 +89,35 @@ def test_the_error_can_be_had_without_torch():
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
+def test_architectures_that_take_time_are_read_when_a_name_is_none_of_the_others(registry):
+    read = []
+
+    def late():
+        read.append("late")
+        return [entry("omega"), entry("psi")]
+
+    registry.register_late(late)
+    assert registry.find("alpha").name == "alpha"
+    assert registry.find("wide_7").name == "wide_7"
+    assert read == []
+    assert registry.find("omega").name == "omega"
+    assert registry.names() == ("alpha", "omega", "psi", "wide_2")
+    with pytest.raises(ModelError, match="there are 3"):
+        registry.find("chi")
+    assert read == ["late"]
+
+
+def test_our_own_networks_need_no_torchvision_which_takes_a_second_to_import():
+    code = (
+        "import sys\n"
+        "from dqviz.experiments.run import run\n"
+        "from dqviz.specs import DataSpec, ExperimentSpec\n"
+        "run(ExperimentSpec(kind='lipschitz', data=DataSpec(n_samples=2)))\n"
+        "assert not {'torchvision', 'torch._dynamo'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
 def test_the_plain_network_without_batchnorm_is_otherwise_the_same():
     bare, plain = (catalog.make_network(name, 10) for name in ("plain20_nonorm", "plain20"))
     kinds = [type(module).__name__ for module in bare.modules()]

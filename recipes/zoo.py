@@ -1,5 +1,7 @@
 """Train every network of the zoo that is missing, one after the other.
 
+Start it once for every processor: each runner takes what none of the others is at.
+
     nice -n 19 python recipes/zoo.py            # goes on where a kill stopped it
     python recipes/zoo.py list                  # what there is, and what is missing
 
@@ -16,7 +18,7 @@ import sys
 from pathlib import Path
 
 import torch
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
@@ -42,7 +44,25 @@ def missing() -> list[Recipe]:
     return [recipe for recipe in map(read_recipe, members()) if recipe.id not in shipped_ids()]
 
 
-def train_next(recipe: Recipe) -> None:
+def train_next() -> bool:
+    """Train the first missing network that nobody is at; False where there is none.
+
+    A network whose start is not trained yet is left for later.
+    """
+    for recipe in missing():
+        if recipe.start and recipe.start not in shipped_ids():
+            continue
+        try:
+            with FileLock(WORK / f"{file_stem(recipe.id)}.lock", timeout=0):
+                if recipe.id not in shipped_ids():  # another runner may just have finished it
+                    train_one(recipe)
+                return True
+        except Timeout:
+            continue
+    return False
+
+
+def train_one(recipe: Recipe) -> None:
     """Train one network, or go on with it, and put it among the shipped ones."""
     weights = train(recipe, WORK, progress=lambda state: say(recipe, state))
     for suffix in (".safetensors", ".json"):
@@ -61,12 +81,11 @@ def say(recipe: Recipe, state: Progress) -> None:
 
 
 def main() -> None:
-    """Train until nothing is missing; the list is read anew before every network."""
+    """Train until nothing is left to take; the list is read anew before every network."""
     torch.set_num_threads(1)
     WORK.mkdir(parents=True, exist_ok=True)
-    with FileLock(WORK / "lock", timeout=0):  # two runners would train the same network
-        while wanted := missing():
-            train_next(wanted[0])
+    while train_next():
+        pass
 
 
 if __name__ == "__main__":

@@ -10,17 +10,10 @@ from dqviz.experiments.durations import duration
 from dqviz.paper import (
     QUICK,
     WHOLE,
-    Network,
     PaperError,
     Progress,
     compute,
-    networks,
-    plan,
-    put_to_the_test,
-    series,
-    series_plan,
-    series_table,
-    without_images,
+    work_here,
     write_files,
 )
 
@@ -40,10 +33,9 @@ def run_paper(options: argparse.Namespace, progress: ProgressLine) -> str:
     check_folder(options.out)
     folder = Path(options.out)
     folder.mkdir(parents=True, exist_ok=True)
-    subjects = _with_images(networks())
-    size = QUICK if options.quick else WHOLE
-    graded = series()
-    parts = [*plan(subjects, size), *series_plan(graded, size)]
+    work = work_here(QUICK if options.quick else WHOLE)
+    for name, error in work.missing.items():
+        message(f"the networks trained on {name} are left out: {error}")
     engine = Engine(workers=options.workers, jobs=0)
     engine.start_in_background()
     progress.say("starting the workers")
@@ -51,15 +43,15 @@ def run_paper(options: argparse.Namespace, progress: ProgressLine) -> str:
         if not engine.wait_until_ready(START_SECONDS):
             raise PaperError(f"{engine.message}; nothing was computed")
         results = compute(
-            parts,
+            work.parts,
             folder / "results",
             engine,
             report=lambda state: progress.say(describe(state), log_every=LOG_SECONDS),
         )
     finally:
         engine.shutdown()
-    tested = put_to_the_test(subjects, parts, results)
-    names = write_files(folder, subjects, results, tested, series_table(graded, results))
+    tested, strengths = work.outcome(results)
+    names = write_files(folder, work.subjects, results, tested, strengths)
     progress.clear()
     rows = [
         {
@@ -81,11 +73,3 @@ def describe(state: Progress) -> str:
     if state.seconds_left is not None:
         text += f", {duration(state.seconds_left)} left"
     return f"{text}; {state.at_work}" if state.at_work else text
-
-
-def _with_images(found: tuple[Network, ...]) -> tuple[Network, ...]:
-    """Those networks whose test images are there; it is said which are left out."""
-    missing = without_images(found)
-    for name, error in missing.items():
-        message(f"the networks trained on {name} are left out: {error}")
-    return tuple(network for network in found if network.dataset not in missing)

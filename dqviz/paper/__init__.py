@@ -1,8 +1,8 @@
 """The paper's claims put to the test on the shipped networks.
 
 Lin, Gan, Han: *Defensive Quantization: When Efficiency Meets Robustness*, ICLR 2019,
-https://arxiv.org/abs/1904.08444. `plan` says what is computed, `compute` does it, `put_to_the_test`
-judges by rules stated beforehand, `write_files` leaves tables and a page. No torch here.
+https://arxiv.org/abs/1904.08444. `work_here` says what is computed, `compute` does it,
+`Work.outcome` judges by rules stated beforehand, `write_files` leaves tables and a page. No torch.
 """
 
 from .claim import Claim
@@ -14,6 +14,7 @@ from .networks import Network, networks, without_images
 from .plan import QUICK, WHOLE, Part, Size, plan
 from .strengths import Graded, series, series_plan, series_table
 from .verdicts import Verdict, judge, judge_equal
+from .work import Work, work_here
 
 __all__ = [
     "CLAIMS",
@@ -28,6 +29,7 @@ __all__ = [
     "Size",
     "Tested",
     "Verdict",
+    "Work",
     "compute",
     "effect_table",
     "judge",
@@ -40,5 +42,6 @@ __all__ = [
     "series_table",
     "verdict_table",
     "without_images",
+    "work_here",
     "write_files",
 ]

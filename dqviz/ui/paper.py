@@ -15,21 +15,7 @@ import streamlit as st
 
 from dqviz import charts
 from dqviz.charts.strength import MEASURES
-from dqviz.paper import (
-    CLAIMS,
-    WHOLE,
-    Claim,
-    Graded,
-    Network,
-    Part,
-    networks,
-    plan,
-    put_to_the_test,
-    series,
-    series_plan,
-    series_table,
-    without_images,
-)
+from dqviz.paper import CLAIMS, WHOLE, Claim, Work, work_here
 from dqviz.paper.files import BETA, EFFECTS, STRENGTH, VERDICTS
 from dqviz.paper.findings import effect_table, verdict_table
 from dqviz.paper.verdicts import FAILS, FEWEST, HOLDS, UNKNOWN
@@ -115,40 +101,28 @@ def _table(file: Traversable) -> pd.DataFrame:
 
 def computed() -> Found | None:
     """The same computed by this machine; None until all of it is there."""
-    subjects, graded, parts = _wanted()
-    view = jobs.run([part.spec for part in parts], view="paper")
-    if view.busy or view.stale or view.partial or len(view.results) < len(parts):
+    work = _work_here()
+    view = jobs.run([part.spec for part in work.parts], view="paper")
+    if view.busy or view.stale or view.partial or len(view.results) < len(work.parts):
         return None
-    return _found(view.keys, subjects, graded, parts, view.results)
+    return _found(view.keys, work, view.results)
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)
-def _found(
-    keys: tuple[str, ...],
-    _subjects: tuple[Network, ...],
-    _graded: tuple[Graded, ...],
-    _parts: list[Part],
-    _results: Any,
-) -> Found:
-    results = dict(zip(_parts, _results, strict=True))
-    tested = put_to_the_test(_subjects, _parts, results)
+def _found(keys: tuple[str, ...], _work: Work, _results: Any) -> Found:
+    tested, strengths = _work.outcome(dict(zip(_work.parts, _results, strict=True)))
     return Found(
         verdicts=verdict_table(tested),
         effects=effect_table(tested),
-        strengths=series_table(_graded, results),
+        strengths=strengths,
         made="Computed on this machine.",
         key=keys,
     )
 
 
 @st.cache_resource(max_entries=1, show_spinner=False)
-def _wanted() -> tuple[tuple[Network, ...], tuple[Graded, ...], list[Part]]:
-    """The networks whose images are here, and every experiment on them."""
-    found = networks()
-    missing = without_images(found)
-    subjects = tuple(network for network in found if network.dataset not in missing)
-    graded = tuple(g for g in series() if g.network.dataset not in missing)
-    return subjects, graded, [*plan(subjects, WHOLE), *series_plan(graded, WHOLE)]
+def _work_here() -> Work:
+    return work_here(WHOLE)
 
 
 def draw(found: Found) -> None:

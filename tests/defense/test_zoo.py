@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from filelock import FileLock
 
 from dqviz import cards
 from dqviz.defense import ship
@@ -108,6 +109,18 @@ def test_a_killed_runner_goes_on_and_ships_whole_networks_alone(zoo, tmp_path, m
     assert zoo.missing() == []
     monkeypatch.setattr(zoo, "say", say)
     zoo.main()  # nothing is left to do
+
+
+@pytest.mark.usefixtures("hurried")
+def test_a_second_runner_takes_what_the_first_is_not_at(zoo, tmp_path):
+    (tmp_path / "zoo.txt").write_text("made-plain20-one\nmade-plain20-two\nmade-plain20-three\n")
+    (tmp_path / "made-plain20-three.toml").write_text(TINY.format(name="three"))
+    zoo.WORK.mkdir()
+    with FileLock(zoo.WORK / "made-plain20-one.lock"):
+        zoo.main()  # the second network starts from the one that is locked
+        assert cards.shipped_ids() == ("made/plain20/three",)
+    zoo.main()
+    assert zoo.missing() == []
 
 
 def test_the_table_of_accuracies_is_that_of_the_cards():

@@ -23,7 +23,7 @@ from dqviz.charts.study import SETTINGS
 from dqviz.charts.study_rows import ALIKE
 from dqviz.charts.tidy import ATTACK_NAMES
 from dqviz.specs import CONTROLS
-from dqviz.studies.queries import MADE
+from dqviz.studies.soundness import MADE
 
 PREFERRED = (
     ("robust_accuracy", "network", "value"),

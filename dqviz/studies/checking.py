@@ -10,19 +10,14 @@ import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from dqviz.specs import keys, spec_key
+from dqviz.specs import ExperimentSpec, keys, spec_key
 from dqviz.specs.keys import from_json
 
-from .cell import CLAIMED, DONE
+from .cell import CLAIMED, DONE, Cell
 from .owner import Owner
-from .queries import MADE, Report, reading
+from .queries import Report, reading
 from .schema import COORDINATES
-
-COPIED = (
-    *("key", "spec", "state", *COORDINATES, "attempts", "error", "error_kind", "shared", "notes"),
-    *MADE,
-)
-"""What a store says of a cell, less who works on it."""
+from .soundness import broken, lost, unreadable
 
 REPORTED_EVERY = 1000
 
@@ -32,9 +27,9 @@ class Condition:
     """What a look at a store has found.
 
     `states` counts cells by state, `numbers` is how many numbers there are. `problems` are
-    sentences; a store without any is sound. Where the file itself is broken, nothing else is looked
-    at. `gone` names the processes that have claimed cells and will not finish them, with the number
-    of these claims, which count for nothing.
+    sentences; a store without any is sound. Where the file itself is broken or values cannot be
+    read, nothing else is looked at. `gone` names the processes that have claimed cells and will
+    not finish them, with the number of these claims, which count for nothing.
     """
 
     states: Mapping[str, int]
@@ -60,11 +55,11 @@ def check_store(
     report = report or (lambda share, text: None)
     with reading(path) as connection:
         report(0.0, "checking the file")
-        broken = _broken(connection)
-        if broken:
-            return Condition(states={}, numbers=0, problems=tuple(broken), gone={})
-        problems = [*_lost(connection), *_empty_cells(connection)]
-        problems += _wrong_keys(connection, report)
+        wrong = broken(connection) or unreadable(connection)
+        if wrong:
+            return Condition(states={}, numbers=0, problems=tuple(wrong), gone={})
+        problems = [*lost(connection), *_empty_cells(connection)]
+        problems += _wrong_cells(connection, report)
         gone, unknown = _claims(connection, now)
         states = connection.execute("SELECT state, count(*) FROM cells GROUP BY state").fetchall()
         numbers = connection.execute("SELECT count(*) FROM numbers").fetchone()[0]
@@ -74,34 +69,6 @@ def check_store(
             problems=(*problems, *unknown),
             gone=gone,
         )
-
-
-def damage(connection: sqlite3.Connection) -> list[str]:
-    """What is wrong with the file itself: broken pages and indexes, else numbers of no cell.
-
-    Raises:
-        sqlite3.OperationalError: if it lacks a table or a column.
-    """
-    return _broken(connection) or _lost(connection)
-
-
-def _broken(connection: sqlite3.Connection) -> list[str]:
-    connection.execute(f"SELECT {', '.join(COPIED)} FROM cells LIMIT 0")
-    connection.execute("SELECT cell, place, value FROM numbers LIMIT 0")
-    found: list[str] = []
-    try:
-        for row in connection.execute("PRAGMA integrity_check"):
-            found += row[0].splitlines()
-    except sqlite3.OperationalError:
-        raise
-    except sqlite3.DatabaseError as error:  # it gives up
-        found.append(str(error))
-    return [f"SQLite: {line}" for line in found if line != "ok" and not line.startswith("***")]
-
-
-def _lost(connection: sqlite3.Connection) -> list[str]:
-    count = sum(1 for _ in connection.execute("PRAGMA foreign_key_check"))
-    return [f"{count:,} numbers belong to no cell"] if count else []
 
 
 def _empty_cells(connection: sqlite3.Connection) -> list[str]:
@@ -114,23 +81,31 @@ def _empty_cells(connection: sqlite3.Connection) -> list[str]:
     ]
 
 
-def _wrong_keys(connection: sqlite3.Connection, report: Report) -> Iterator[str]:
+def _wrong_cells(connection: sqlite3.Connection, report: Report) -> Iterator[str]:
+    """Finished cells with a key or coordinates that are not their specification's."""
     total = connection.execute("SELECT count(*) FROM cells WHERE state = ?", [DONE]).fetchone()[0]
-    rows = connection.execute("SELECT key, spec FROM cells WHERE state = ?", [DONE])
-    for number, (key, text) in enumerate(rows):
+    query = f"SELECT key, spec, {', '.join(COORDINATES)} FROM cells WHERE state = ?"
+    for number, (key, text, *found) in enumerate(connection.execute(query, [DONE])):
         if number % REPORTED_EVERY == 0:
-            report(number / total, "checking the cells' keys")
+            report(number / total, "checking the cells' specifications")
         try:
             spec = from_json(json.loads(text))
-            expected = spec_key(spec)
+            if not isinstance(spec, ExperimentSpec):
+                raise ValueError(f"it is a {type(spec).__name__}")
+            cell = Cell.of(spec)
             # A result of an older version is sound; another key is asked for today.
             versions = range(1, keys.RESULTS_VERSION)
-            older = [spec_key(spec, results_version=version) for version in versions]
+            older = [spec_key(cell.spec, results_version=version) for version in versions]
         except (ValueError, RecursionError) as error:
             yield f"cell {key} has a specification that cannot be read: {error}"
             continue
-        if key not in (expected, *older):
-            yield f"cell {key} has the specification of {expected}"
+        if key not in (cell.key, *older):
+            yield f"cell {key} has the specification of {cell.key}"
+            continue
+        told = zip(COORDINATES, found, strict=True)
+        wrong = [name for name, value in told if value != cell.coordinates[name]]
+        if wrong:
+            yield f"cell {key} is filed under another {', '.join(wrong)} than its specification's"
 
 
 def _claims(connection: sqlite3.Connection, now: float) -> tuple[dict[str, int], list[str]]:

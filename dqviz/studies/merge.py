@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from .cell import CLAIMED, DONE, FAILED, ROW_COLUMNS
-from .checking import COPIED, damage
 from .errors import StoreError
 from .queries import Report, reading
 from .shipped import find_store
+from .soundness import COPIED, damage
 from .store_file import connect, refused
 
 REPORTED_EVERY = 100

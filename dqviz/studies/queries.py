@@ -20,16 +20,12 @@ import pandas as pd
 from dqviz.experiments.result import COLUMNS, COSTS
 
 from .cell import ROW_COLUMNS
+from .errors import StoreError
 from .schema import COORDINATES
 from .selection import Selection
 from .shipped import find_store
+from .soundness import MADE, damage
 from .store_file import connect, refused
-
-MADE = (
-    *("version", "code", "weights_hash", "data_hash", "libraries", "precision", "threads"),
-    *("machine", "finished", "seconds"),
-)
-"""How a finished cell was made."""
 
 EXPORTED = ("kind", "norm", *(name for name in MADE if name not in COLUMNS))
 """What an export says of each number besides the columns of its table and the cell's key."""
@@ -61,9 +57,16 @@ def reading(path: str | Path) -> Iterator[sqlite3.Connection]:
     file = find_store(path)
     connection = connect(file, write=False)
     try:
-        with refused(file):
+        with refused(file, write=False):
             connection.execute("BEGIN")
-            yield connection
+            try:
+                yield connection
+            except StoreError:
+                raise
+            except (ValueError, TypeError, LookupError, ArithmeticError, RecursionError) as error:
+                if problems := damage(connection):  # what nobody could have written surprises
+                    raise sqlite3.DatabaseError(problems[0]) from error
+                raise
     finally:
         connection.close()
 

@@ -93,16 +93,23 @@ def _is_current(connection: sqlite3.Connection, path: Path, *, may_change: bool)
 
 
 @contextlib.contextmanager
-def refused(path: Path) -> Iterator[None]:
-    """Turns what SQLite says into one clear text."""
+def refused(path: Path, *, write: bool = True) -> Iterator[None]:
+    """Turns what SQLite says into one clear text.
+
+    Args:
+        path: the store.
+        write: whether it is open for writing: reading fills no disk, and finds a file too short.
+    """
     try:
         yield
-    except sqlite3.OperationalError as error:
-        raise StoreError(f"{path}: {_advice(error)}") from error
     except sqlite3.DatabaseError as error:
+        text = str(error)
+        damaged = "Could not decode" in text or ("full" in text and not write)
+        if isinstance(error, sqlite3.OperationalError) and not damaged:
+            raise StoreError(f"{path}: {_advice(error)}") from error
         raise StoreError(
-            f"{path} is damaged, or no store of results ({error}); it is left as it is: name "
-            "another file, or bring back a copy"
+            f"{path} is damaged, or no store of results ({' '.join(text.split())[:80]}); "
+            "it is left as it is: name another file, or bring back a copy"
         ) from error
 
 

@@ -155,7 +155,7 @@ def test_a_claim_without_a_sign_of_life_is_found(path):
 def test_progress_is_told(path):
     told = []
     check_store(path, report=lambda share, text: told.append((share, text)))
-    assert told == [(0, "checking the file"), (0, "checking the cells' keys")]
+    assert told == [(0, "checking the file"), (0, "checking the cells' specifications")]
 
 
 def test_results_of_an_older_version_are_sound_and_those_of_a_newer_one_are_not(path, monkeypatch):

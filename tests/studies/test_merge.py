@@ -9,8 +9,9 @@ import pytest
 
 from dqviz.studies import Owner, Store, StoreError
 from dqviz.studies import merge as merging
-from dqviz.studies.checking import COPIED, check_store
+from dqviz.studies.checking import check_store
 from dqviz.studies.merge import Merged, merge
+from dqviz.studies.soundness import COPIED
 from tests.studies.stores import FAILURE, MADE, cell, change, fill, numbers, rows_of, traces
 
 A, B, C, D = (cell(bits) for bits in (8, 4, 3, 2))

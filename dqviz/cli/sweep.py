@@ -70,7 +70,9 @@ def _compute(
         engine,
         retry_failed=options.retry_failed,
         cell_seconds=options.cell_timeout,
-        report=lambda state: progress.say(describe(state), log_every=LOG_SECONDS),
+        report=lambda state: progress.say(
+            describe(state, alone=not engine.has_workers()), log_every=LOG_SECONDS
+        ),
     )
     try:
         return sweep.run()
@@ -80,9 +82,11 @@ def _compute(
         raise
 
 
-def describe(state: Progress) -> str:
-    """A sweep's state in one line."""
+def describe(state: Progress, *, alone: bool = False) -> str:
+    """A sweep's state in one line; `alone` says that there is no worker."""
     text = f"{state.done} of {state.total} cells"
+    if alone:
+        return f"{text}; the scheduler has no workers yet, waiting for one"
     if state.failed:
         text += f", {state.failed} failed"
     if state.seconds_left is not None:

@@ -111,8 +111,12 @@ class Cluster:
         """How many tasks of a lane are worked on at once."""
         if self._host is not None:
             return self._slots[lane]
+        return max(1, self.threads())
+
+    def threads(self) -> int:
+        """How many tasks its workers take at once; 0 while none is connected to its scheduler."""
         info: dict[str, Any] = self._client.scheduler_info(n_workers=-1)["workers"]
-        return max(1, sum(int(worker["nthreads"]) for worker in info.values()))
+        return sum(int(worker["nthreads"]) for worker in info.values())
 
     def send(self, task: str, spec: ExperimentSpec, *, lane: str) -> None:
         """Queues a task behind those sent before. `lane` chooses which of our workers runs it."""

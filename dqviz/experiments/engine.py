@@ -126,6 +126,11 @@ class Engine:
         lane = JOBS if background and self._jobs else INTERACTIVE
         return 1 if cluster is None else cluster.width(lane)
 
+    def has_workers(self) -> bool:
+        """Whether anybody is there to work; a running scheduler may still have no workers."""
+        cluster = self._dispatcher.cluster
+        return cluster is not None and cluster.threads() > 0
+
     def memory_limit(self) -> int:
         """The bytes of memory that its workers and the remembered results take at most."""
         counts = {INTERACTIVE: self._workers, JOBS: self._jobs}

@@ -6,7 +6,8 @@ import json
 
 import pytest
 
-from dqviz.studies import Store
+from dqviz.cli.sweep import describe
+from dqviz.studies import Progress, Store
 
 GRID = """
 kind = "accuracy"
@@ -147,3 +148,12 @@ def test_a_scheduler_that_is_not_there_is_said(command, grid, tmp_path, monkeypa
     assert status == 2
     assert "whoever can reach tcp://127.0.0.1:9 can run code" in error
     assert "nothing was computed" in error
+
+
+def test_a_line_of_progress():
+    state = Progress(total=40, done=13, before=3, failed=1, seconds=20.0, at_work="some/net W8 A4")
+    assert describe(state) == ("13 of 40 cells, 1 failed, 0.5 a second, 52 s left; some/net W8 A4")
+    assert describe(Progress(total=40)) == "0 of 40 cells"
+    assert describe(Progress(total=40), alone=True) == (
+        "0 of 40 cells; the scheduler has no workers yet, waiting for one"
+    )

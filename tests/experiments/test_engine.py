@@ -251,6 +251,21 @@ def test_a_running_scheduler_is_used_by_its_address(engine, wanted, ask):
     assert ask("echo/still there").result(PATIENCE).notes == ("still there",)
 
 
+def test_whether_a_scheduler_has_workers_is_known():
+    from distributed import LocalCluster
+
+    address = {"host": "127.0.0.1", "protocol": "tcp://", "dashboard_address": None}
+    with LocalCluster(n_workers=0, processes=False, threads_per_worker=1, **address) as made:
+        joined = Engine(scheduler=made.scheduler_address, task=fake_tasks.task)
+        assert not joined.has_workers()
+        joined.start_in_background()
+        assert joined.wait_until_ready(PATIENCE)
+        assert not joined.has_workers()
+        made.scale(1)
+        until(joined.has_workers)
+        joined.shutdown()
+
+
 def test_shutting_down_leaves_nothing_behind(wanted):
     made = Engine(task=fake_tasks.task, workers=1)
     handle = made.submit([wanted("busy/end")], owner="me", channel="page")[0]

@@ -12,6 +12,9 @@ from dqviz.charts.tidy import Curve, short_layers
 MOST_LABELS = 24
 LAYER_TITLE = "Layer (in order of execution)"
 
+LEGEND_LINE, LEGEND_LINES = 19, 4
+"""The height of a line of a legend in pixels, and how many lines a figure has room for as it is."""
+
 
 def layer_axis(curves: Sequence[Curve], *, compact: bool = False) -> dict[str, Any]:
     """The x axis of layers; by name where all curves share their layers, else by number."""
@@ -175,6 +178,14 @@ def legend_above(note: str, height: int) -> dict[str, Any]:
     """A horizontal legend above the plot, and above the note or heading where there is one."""
     shift = (26 if note else 6) / max(height - 120, 100)
     return {"orientation": "h", "x": 0, "xanchor": "left", "y": 1 + shift, "yanchor": "bottom"}
+
+
+def legend_room(entries: int) -> int:
+    """How many pixels a figure grows by, so that a long legend above it leaves the plot its place.
+
+    Names of networks take half of the width; a legend of more than twenty lines scrolls.
+    """
+    return LEGEND_LINE * max(min(math.ceil(entries / 2), 20) - LEGEND_LINES, 0)
 
 
 def stack_legend(note: str, height: int) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from dqviz.charts.alt import number
+from dqviz.charts.axes import legend_room
 from dqviz.charts.chart import Chart, ChartError
 from dqviz.charts.formulas import FORMULAS
 from dqviz.charts.study_rows import (
@@ -91,7 +92,7 @@ def study_curves(
         against: the setting on the horizontal axis, one of `SETTINGS`.
         layer: the layer that the metric is of, `logits`, or `network`.
         statistic: over the images; `value` for what has only one.
-        height: of the figure, in pixels.
+        height: of the figure, in pixels; more where the legend is long.
 
     Raises:
         ChartError: if the table has no such rows, naming what it has.
@@ -112,7 +113,7 @@ def study_curves(
             for curve, name in zip(curves, names, strict=True)
         ],
         "layout": layout(
-            height=height,
+            height=height + legend_room(len(curves)),
             key=f"study {metric} {against}",
             hovermode="closest",
             xaxis={"title": {"text": SETTINGS[against]}, **_x_axis(curves, against)},

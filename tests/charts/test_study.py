@@ -179,3 +179,15 @@ def test_missing_settings_are_a_setting_too():
     (curve,) = read_study(rows)
     assert len(curve.points) == 3
     assert dataclasses.asdict(curve.points[0])["runs"] == 1
+
+
+def test_a_long_legend_leaves_the_plot_its_place():
+    """A line of the legend, two entries, takes about 20 pixels off the plot."""
+    many = [
+        row for bits in range(2, 9) for w in "abcd" for row in accuracies(weights=w, act_bits=bits)
+    ]
+    few, more = (draw(rows).figure.layout.height for rows in (accuracies(), many))
+    assert few == 460
+    assert more - few >= 18 * (28 / 2 - 4)
+    endless = [row for k in range(400) for row in accuracies(weights=f"w{k}")]
+    assert draw(endless).figure.layout.height < 900

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import socket
 import subprocess
 import sys
@@ -22,11 +23,17 @@ class AppServer:
     """A server whose data folder holds one study, which its first visitor has it go on with.
 
     It stands for a sweep: `poll`, `wait` and `pid` are as those of a process that ends with the
-    study.
+    study. What the processor gains is taken over from `cache`: measured anew in another folder, it
+    could decide for another arithmetic, which has other numbers.
     """
 
-    def __init__(self, folder: Path, grid: str, *, store: str, environment: dict[str, str]) -> None:
+    def __init__(
+        self, folder: Path, grid: str, *, store: str, environment: dict[str, str], cache: Path
+    ) -> None:
         self._folder = folder
+        (folder / "cache").mkdir(parents=True, exist_ok=True)
+        for file in cache.glob("attack-speeds-*.json"):
+            shutil.copy(file, folder / "cache")
         jobs = JobFolder(folder / "jobs")
         if not jobs.load():
             address = ("studies", ())

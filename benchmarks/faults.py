@@ -29,6 +29,7 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
 from benchmarks.app_server import AppServer  # noqa: E402
+from dqviz.data.folder_paths import cache_folder  # noqa: E402
 from dqviz.studies import Store, StoreError  # noqa: E402
 
 VICTIMS = ("sweep", "worker", "host", "scheduler", "app")
@@ -52,6 +53,8 @@ ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE
 ENVIRONMENT["PYTHONPATH"] = str(ROOT)
 # How long a sweep waits for a scheduler that is gone, before it says so and ends.
 ENVIRONMENT["DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT"] = "5s"
+CACHE = cache_folder()
+"""Where the processes with that environment keep what they have measured."""
 QUIET = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
 
 Cells = dict[str, tuple[float, int, tuple[object, ...]]]
@@ -108,9 +111,8 @@ def begin(
     """Whatever computes the grid in this trial."""
     if victim == "app":
         home = store.parent / store.stem
-        return AppServer(
-            home, grid.read_text(encoding="utf-8"), store=store.name, environment=ENVIRONMENT
-        )
+        text = grid.read_text(encoding="utf-8")
+        return AppServer(home, text, store=store.name, environment=ENVIRONMENT, cache=CACHE)
     return start(grid, store, scheduler=None if dask is None else dask.address)
 
 

@@ -23,19 +23,26 @@ MARKS = ("green", "amber", "red")
 
 COLOURS = {"attack": SLOTS[0].colour, "other": SLOTS[1].colour}
 
-
 MORE_IMAGES = "That may be chance: take more images."
+NOTHING_RIGHT = (
+    "No image is classified correctly, so there is nothing to attack: check that these images, "
+    "their classes and their normalisation are those of the network."
+)
 
 
 @dataclasses.dataclass(frozen=True)
 class Finding:
-    """One check: its mark, what ought to hold, what was found, and what to do where it fails."""
+    """One check: its mark, what ought to hold, what was found, and what to do where it fails.
+
+    `images` is how many it rests on, those that are classified correctly unattacked.
+    """
 
     name: str
     mark: str
     asked: str
     evidence: str
     advice: str
+    images: int
 
 
 def masking_findings(table: pd.DataFrame) -> list[Finding]:
@@ -59,6 +66,8 @@ def masking_findings(table: pd.DataFrame) -> list[Finding]:
 
 def verdict(findings: list[Finding]) -> tuple[str, str]:
     """The worst mark and what all findings say together, in one sentence."""
+    if not any(finding.images for finding in findings):
+        return "amber", NOTHING_RIGHT
     counts = {mark: sum(f.mark == mark for f in findings) for mark in MARKS}
     if counts["red"]:
         few = f"{counts['red']} of {len(findings)} checks"
@@ -92,6 +101,7 @@ def _finding(metric: str, other: str, rows: pd.DataFrame) -> Finding:
         asked=question.asked.format(**words),
         evidence=f"{evidence[:1].upper()}{evidence[1:]}.",
         advice=MORE_IMAGES if told["mark"] == 1 else question.advice,
+        images=count,
     )
 
 

@@ -18,6 +18,8 @@ def trust_view(result: Result) -> str:
         lines.append(f"\n{finding.mark:5}  {finding.asked}\n       {finding.evidence}")
         if finding.mark != "green":
             lines.append(f"       {finding.advice}")
+    if not any(finding.images for finding in findings):  # then no variant has been run
+        return f"{heading(result)}\n\n{lines[0]}"
     chart = attack_variants(result.table)
     shares = chart.table[chart.table["statistic"] == "value"]
     left = [

@@ -30,13 +30,16 @@ RULES = (
 
 def draw(view: View) -> None:
     """The verdict, the picture, and the checks with the worst first."""
-    if view.results and not view.stale:
+    told = bool(view.results) and not view.stale
+    if told:
         findings = charts.masking_findings(view.table)
         mark, text = charts.verdict(findings)
         icon, colour, _ = ICONS[mark]
         st.markdown(f":{colour}[:material/{icon}:] **{links.plain(text)}**")
+        if not any(finding.images for finding in findings):  # then no variant has been run
+            return
     show.chart("variants", view, lambda: charts.attack_variants(view.table))
-    if view.results and not view.stale:
+    if told:
         _listed(findings)
         with st.expander("How the marks are given", icon=":material/rule:"):
             st.markdown(RULES)

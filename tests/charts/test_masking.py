@@ -45,6 +45,17 @@ def test_the_worst_finding_comes_first_and_decides():
     assert verdict(findings[2:])[0] == "green"
 
 
+def test_where_no_image_is_right_that_is_all_there_is_to_say():
+    rows = checked()
+    nothing = rows.assign(value=rows["value"].where(rows["statistic"] != "count", 0))
+    findings = masking_findings(nothing[nothing["metric"] != "survival"])
+    assert [finding.images for finding in findings] == [0, 0, 0]
+    mark, text = verdict(findings)
+    assert mark == "amber"
+    assert text.startswith("No image is classified correctly")
+    assert "checks" not in text
+
+
 def test_a_table_without_checks_is_refused():
     rows = checked()
     with pytest.raises(ChartError, match="no checks of an attack"):

@@ -8,6 +8,7 @@ from dqviz.specs import ESTIMATORS
 from dqviz.ui import requests, robust_requests, robustness
 from dqviz.ui.settings import Settings
 from tests.ui.reading import titles, words
+from tests.ui.robust_numbers import masking_rows
 
 VANILLA, DQ = "streetdigits/resnet20/vanilla", "streetdigits/resnet20/dq"
 TABS = {
@@ -192,6 +193,20 @@ def test_the_checks_are_those_of_the_network_and_setting_chosen(open_page, engin
     spec = engine.asked[-1]
     assert (spec.kind, spec.model.id, spec.quant.act_bits) == ("masking", DQ, 5)
     assert spec.attack.epsilons == (2 / 255,)
+
+
+def test_where_no_image_is_right_there_is_no_chart_and_it_says_why(open_page, monkeypatch):
+    def nothing(spec):
+        for row in masking_rows(spec):
+            if row["metric"] != "survival":
+                yield {**row, "value": 0} if row["statistic"] == "count" else row
+
+    monkeypatch.setattr("tests.ui.numbers.masking_rows", nothing)
+    app = open_page("trust")
+    assert "No image is classified correctly, so there is nothing to attack" in words(app)
+    assert titles(app) == []
+    assert not app.exception
+    assert not app.error
 
 
 def test_trust_without_a_network_says_what_to_do(open_page, engine):

@@ -1,4 +1,4 @@
-"""The recipes of the networks that are fine-tuned, and the order in which they are trained.
+"""The recipes of networks that are fine-tuned or of other seeds, and the order of training.
 
     python recipes/zoo_recipes.py     # writes them, and zoo.txt
 
@@ -11,6 +11,7 @@ import dataclasses
 import itertools
 import tomllib
 from pathlib import Path
+from typing import Any
 
 HERE = Path(__file__).parent
 DATASETS = ("streetdigits", "cifar10")
@@ -21,6 +22,8 @@ ADVERSARIAL = tuple(f"streetdigits-resnet20-rfgsm{seed}" for seed in ("", "-s1",
 BASIS = ("data", "test", "mean", "std", "crop", "flip", "clip", "weight_decay", "defense")
 """What a recipe takes over from that of its start."""
 SERIES_START = "streetdigits-resnet20-vanilla"
+SEEDS = (1, 2)
+"""The other seeds, of whole trainings: at full precision, and at four bits from there."""
 STRENGTHS = dict.fromkeys(("raw", "folded", "operator"), (1e-3, 1e-2, 1e-1))
 """The penalty's strengths in the beta series, by the kernel that it acts on."""
 RATE = {"resnet20": 0.02, "plain20": 0.01}
@@ -28,8 +31,29 @@ RATE = {"resnet20": 0.02, "plain20": 0.01}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class Seeded:
+    """One network at full precision, trained as the one without a seed in its name was."""
+
+    dataset: str
+    arch: str
+    method: str
+    seed: int
+
+    @property
+    def stem(self) -> str:
+        """The name of its files."""
+        return f"{self.dataset}-{self.arch}-{self.method}-s{self.seed}"
+
+    def text(self) -> str:
+        """The recipe as TOML."""
+        basis = settings_of("-".join((self.dataset, self.arch, self.method)))
+        id = "/".join(self.stem.split("-", 2))
+        return recipe_text({**basis, "id": id, "stored": "float16", "seed": self.seed})
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Member:
-    """One network: fine-tuned from `start`, with its quantizers in place."""
+    """One network: fine-tuned from `start` of the same seed, with its quantizers in place."""
 
     dataset: str
     arch: str
@@ -51,11 +75,11 @@ class Member:
 
     def text(self) -> str:
         """The recipe as TOML."""
-        start = "-".join((self.dataset, self.arch, self.start))
-        basis = tomllib.loads((HERE / f"{start}.toml").read_text(encoding="utf-8"))
+        seed = (f"s{self.seed}",) if self.seed else ()
+        basis = settings_of("-".join((self.dataset, self.arch, self.start)))
         settings = {
             "id": "/".join(self.stem.split("-", 2)),
-            "start": basis["id"],
+            "start": "-".join((basis["id"], *seed)),
             **{key: basis[key] for key in BASIS if key in basis},
             "epochs": 2,
             "learning_rate": RATE[self.arch],
@@ -87,7 +111,7 @@ class Graded:
 
     def text(self) -> str:
         """The recipe as TOML."""
-        basis = tomllib.loads((HERE / f"{SERIES_START}.toml").read_text(encoding="utf-8"))
+        basis = settings_of(SERIES_START)
         kept = {key: basis[key] for key in ("data", "test", "mean", "std", "crop") if key in basis}
         settings = {
             "id": "/".join(self.stem.split("-", 2)),
@@ -103,6 +127,11 @@ class Graded:
             "seed": 0,
         }
         return recipe_text(settings)
+
+
+def settings_of(stem: str) -> dict[str, Any]:
+    """What a recipe written by hand says."""
+    return tomllib.loads((HERE / f"{stem}.toml").read_text(encoding="utf-8"))
 
 
 def recipe_text(settings: dict[str, object]) -> str:
@@ -122,19 +151,27 @@ def _toml(value: object) -> str:
 
 
 def members() -> list[Member]:
-    """Every network that is trained quantized, in the order of training."""
-    found = _at_bits(4)  # what most rests on comes first: four bits, then other seeds of them
-    for dataset, start, seed in itertools.product(DATASETS, STARTS, (1, 2)):
-        more = {"dataset": dataset, "start": start, "seed": seed}
-        found.append(Member(arch="resnet20", act_bits=4, **more))
+    """Every network that is trained quantized."""
+    found = _at_bits(4)
     for arch, dataset, start in itertools.product(ARCHS, DATASETS, STARTS):
         more = {"dataset": dataset, "start": start, "arch": arch}
         found.append(Member(act_bits=4, attacked=True, **more))
     found += _at_bits(2)
+    for arch, dataset, start, seed in itertools.product(ARCHS, DATASETS, STARTS, SEEDS):
+        more = {"dataset": dataset, "start": start, "arch": arch}
+        found.append(Member(act_bits=4, seed=seed, **more))
     for dataset, start in itertools.product(DATASETS, STARTS):
         more = {"dataset": dataset, "start": start, "arch": "resnet20"}
         found.append(Member(act_bits=2, weight_bits=2, kind="dorefa", **more))
     return found + _at_bits(3, 5, 1)
+
+
+def seeds() -> list[Seeded]:
+    """The other seeds at full precision."""
+    return [
+        Seeded(dataset=dataset, arch=arch, method=method, seed=seed)
+        for arch, dataset, method, seed in itertools.product(ARCHS, DATASETS, STARTS, SEEDS)
+    ]
 
 
 def series() -> list[Graded]:
@@ -146,11 +183,12 @@ def series() -> list[Graded]:
     return found
 
 
-def in_order() -> list[Member | Graded]:
-    """All of them, the beta series before those of other bits than four."""
+def in_order() -> list[Member | Graded | Seeded]:
+    """All of them: the beta series before other bits than four, each seed before what needs it."""
     found = members()
     others = next(place for place, member in enumerate(found) if member.act_bits != 4)
-    return [*found[:others], *series(), *found[others:]]
+    seeded = next(place for place, member in enumerate(found) if member.seed)
+    return [*found[:others], *series(), *found[others:seeded], *seeds(), *found[seeded:]]
 
 
 def _at_bits(*bits: int) -> list[Member]:

@@ -152,26 +152,12 @@ def _toml(value: object) -> str:
 
 def members() -> list[Member]:
     """Every network that is trained quantized."""
-    found = _at_bits(4)
-    for arch, dataset, start in itertools.product(ARCHS, DATASETS, STARTS):
-        more = {"dataset": dataset, "start": start, "arch": arch}
-        found.append(Member(act_bits=4, attacked=True, **more))
-    found += _at_bits(2)
-    for arch, dataset, start, seed in itertools.product(ARCHS, DATASETS, STARTS, SEEDS):
-        more = {"dataset": dataset, "start": start, "arch": arch}
-        found.append(Member(act_bits=4, seed=seed, **more))
-    for dataset, start in itertools.product(DATASETS, STARTS):
-        more = {"dataset": dataset, "start": start, "arch": "resnet20"}
-        found.append(Member(act_bits=2, weight_bits=2, kind="dorefa", **more))
-    return found + _at_bits(3, 5, 1)
+    return [member for member in in_order() if isinstance(member, Member)]
 
 
 def seeds() -> list[Seeded]:
     """The other seeds at full precision."""
-    return [
-        Seeded(dataset=dataset, arch=arch, method=method, seed=seed)
-        for arch, dataset, method, seed in itertools.product(ARCHS, DATASETS, STARTS, SEEDS)
-    ]
+    return [member for member in in_order() if isinstance(member, Seeded)]
 
 
 def series() -> list[Graded]:
@@ -184,11 +170,39 @@ def series() -> list[Graded]:
 
 
 def in_order() -> list[Member | Graded | Seeded]:
-    """All of them: the beta series before other bits than four, each seed before what needs it."""
-    found = members()
-    others = next(place for place, member in enumerate(found) if member.act_bits != 4)
-    seeded = next(place for place, member in enumerate(found) if member.seed)
-    return [*found[:others], *series(), *found[others:seeded], *seeds(), *found[seeded:]]
+    """All of them, what most rests on first: four bits, then what they are compared with."""
+    return [
+        *_at_bits(4),
+        *_attacked(),
+        *series(),
+        *_at_bits(2),
+        *_other_seeds("resnet20"),
+        *_dorefa(),
+        *_at_bits(3, 5, 1),
+        *_other_seeds("plain20"),
+    ]
+
+
+def _attacked() -> list[Member]:
+    return [
+        Member(dataset=dataset, arch=arch, start=start, act_bits=4, attacked=True)
+        for arch, dataset, start in itertools.product(ARCHS, DATASETS, STARTS)
+    ]
+
+
+def _dorefa() -> list[Member]:
+    more = {"arch": "resnet20", "act_bits": 2, "weight_bits": 2, "kind": "dorefa"}
+    families = itertools.product(DATASETS, STARTS)
+    return [Member(dataset=dataset, start=start, **more) for dataset, start in families]
+
+
+def _other_seeds(arch: str) -> list[Seeded | Member]:
+    """At full precision, then at four bits from there."""
+    found = list(itertools.product(DATASETS, STARTS, SEEDS))
+    return [
+        *(Seeded(dataset=d, arch=arch, method=start, seed=seed) for d, start, seed in found),
+        *(Member(dataset=d, arch=arch, start=s, act_bits=4, seed=seed) for d, s, seed in found),
+    ]
 
 
 def _at_bits(*bits: int) -> list[Member]:

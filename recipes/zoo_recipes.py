@@ -9,9 +9,14 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import sys
 import tomllib
 from pathlib import Path
 from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from dqviz.specs.toml_text import toml_text
 
 HERE = Path(__file__).parent
 DATASETS = ("streetdigits", "cifar10")
@@ -136,18 +141,7 @@ def settings_of(stem: str) -> dict[str, Any]:
 
 def recipe_text(settings: dict[str, object]) -> str:
     """Settings as a recipe's TOML."""
-    lines = [f"{key} = {_toml(value)}" for key, value in settings.items()]
-    return "\n".join(["# Written by zoo_recipes.py; see ZOO.md.", *lines]) + "\n"
-
-
-def _toml(value: object) -> str:
-    if isinstance(value, dict):
-        return "{ " + ", ".join(f"{key} = {_toml(item)}" for key, item in value.items()) + " }"
-    if isinstance(value, list):
-        return "[" + ", ".join(map(_toml, value)) + "]"
-    if isinstance(value, bool):
-        return str(value).lower()
-    return f'"{value}"' if isinstance(value, str) else repr(value)
+    return f"# Written by zoo_recipes.py; see ZOO.md.\n{toml_text(settings)}"
 
 
 def members() -> list[Member]:

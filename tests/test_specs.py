@@ -1,6 +1,7 @@
 import dataclasses
 import subprocess
 import sys
+import tomllib
 
 import pytest
 
@@ -18,6 +19,7 @@ from dqviz.specs import (
     to_json,
 )
 from dqviz.specs.keys import from_json
+from dqviz.specs.toml_text import toml_text
 
 NAN = float("nan")
 MODEL = ModelSpec(fingerprint="m")
@@ -208,3 +210,14 @@ def test_restarts_without_a_random_start_are_refused():
     with pytest.raises(SpecError, match="every restart is the same; got 3"):
         AttackSpec(name="pgd", restarts=3, random_start=False)
     assert AttackSpec(name="fgsm", restarts=3, random_start=False).restarts == 3
+
+
+def test_settings_come_back_from_their_toml():
+    settings = {
+        "id": 'a/b/"c"\\d',
+        "mean": [0.45, 1e-07, 3],
+        "flip": True,
+        "quant": {"act_bits": 4, "kind": "affine", "more": {"x": [1.5]}},
+        "epochs": 2,
+    }
+    assert tomllib.loads(toml_text(settings)) == settings

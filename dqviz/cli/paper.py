@@ -18,10 +18,10 @@ from dqviz.paper import (
 )
 
 from .output import check_folder, format_table
+from .started import started
 from .terminal import ProgressLine, message
 
 LOG_SECONDS = 30.0
-START_SECONDS = 180.0
 
 
 def run_paper(options: argparse.Namespace, progress: ProgressLine) -> str:
@@ -36,20 +36,13 @@ def run_paper(options: argparse.Namespace, progress: ProgressLine) -> str:
     work = work_here(QUICK if options.quick else WHOLE)
     for name, error in work.missing.items():
         message(f"the networks trained on {name} are left out: {error}")
-    engine = Engine(workers=options.workers, jobs=0)
-    engine.start_in_background()
-    progress.say("starting the workers")
-    try:
-        if not engine.wait_until_ready(START_SECONDS):
-            raise PaperError(f"{engine.message}; nothing was computed")
+    with started(Engine(workers=options.workers, jobs=0), progress, PaperError) as engine:
         results = compute(
             work.parts,
             folder / "results",
             engine,
             report=lambda state: progress.say(describe(state), log_every=LOG_SECONDS),
         )
-    finally:
-        engine.shutdown()
     tested, strengths = work.outcome(results)
     names = write_files(folder, work.subjects, results, tested, strengths)
     progress.clear()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +17,7 @@ from dqviz.studies.cell import DONE
 from dqviz.studies.cells import resolve_cells, shard
 
 from .estimate import dry_run
+from .started import started
 from .sweep_options import MANY
 from .terminal import ProgressLine, message
 
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from dqviz.specs import SweepSpec
 
 LOG_SECONDS = 30.0
-START_SECONDS = 180.0
 
 TRUST = (
     "whoever can reach {address} can run code on its workers and send code to this process: use it "
@@ -161,8 +160,9 @@ def _cells(grid: SweepSpec, options: argparse.Namespace, progress: ProgressLine)
     return cells
 
 
-@contextlib.contextmanager
-def _engine(options: argparse.Namespace, progress: ProgressLine) -> Iterator[Engine]:
+def _engine(
+    options: argparse.Namespace, progress: ProgressLine
+) -> contextlib.AbstractContextManager[Engine]:
     """A started engine: processes of this machine, or a running scheduler."""
     if options.scheduler is not None and options.tls_ca is None:
         message(f"note: {TRUST.format(address=options.scheduler)}")
@@ -170,11 +170,4 @@ def _engine(options: argparse.Namespace, progress: ProgressLine) -> Iterator[Eng
     if options.tls_ca is not None:
         tls = Tls(ca=options.tls_ca, certificate=options.tls_cert, key=options.tls_key)
     engine = Engine(scheduler=options.scheduler, tls=tls, workers=options.workers or 2, jobs=0)
-    engine.start_in_background()
-    progress.say("starting the workers")
-    try:
-        if not engine.wait_until_ready(START_SECONDS):
-            raise StoreError(f"{engine.message}; nothing was computed")
-        yield engine
-    finally:
-        engine.shutdown()
+    return started(engine, progress, StoreError)

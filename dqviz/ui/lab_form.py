@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import secrets
 from typing import NamedTuple
 
@@ -10,6 +9,7 @@ import streamlit as st
 
 from dqviz import cards
 from dqviz.jobs import JobError
+from dqviz.specs.toml_text import toml_text
 from dqviz.ui import choices, jobs, links, visitor
 
 ARMS = {
@@ -74,13 +74,7 @@ def recipe_text(choice: Choice, name: str) -> str:
     if choice.adversary:
         steps = {"steps": 5} if choice.adversary == "pgd" else {}
         lines["adversary"] = {"name": choice.adversary, "epsilon": "4/255", "share": 0.5, **steps}
-    return "\n".join(f"{key} = {_toml(value)}" for key, value in lines.items()) + "\n"
-
-
-def _toml(value: object) -> str:
-    if isinstance(value, dict):
-        return "{ " + ", ".join(f"{key} = {_toml(item)}" for key, item in value.items()) + " }"
-    return json.dumps(value)  # texts, numbers, lists and booleans are written alike
+    return toml_text(lines)
 
 
 def starts() -> tuple[str, ...]:

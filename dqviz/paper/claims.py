@@ -18,6 +18,7 @@ from .plan import (
     ATTACKED_AT,
     BLACK_BOX,
     HEADLINE,
+    OTHER_BITS,
     ROBUST,
     SMALL,
     SQUARE,
@@ -167,13 +168,34 @@ CLAIMS = (
     Claim(
         id="transfer",
         sentence="A DQ network withstands attacks carried over from another network better.",
-        effect="how much more often PGD at 2/255, crafted on the vanilla network at full "
-        f"precision, flips the quantized DQ network than the quantized vanilla one, {ON_COMMON}",
-        others="The carried-over attack knows the vanilla network's weights, from which the "
-        "quantized vanilla one was trained on: that favours DQ.",
+        effect="how much more often PGD at 2/255, crafted on a vanilla network at full precision "
+        "(of another seed where one was trained), flips the quantized DQ network than the "
+        f"quantized vanilla one, {ON_COMMON}",
+        others="Crafted on the network of the same seed the attack knows the weights from which "
+        "the quantized vanilla one was trained on: that favours DQ.",
         scale=POINTS,
         larger=False,
         measure=attacked(DQ, VANILLA, experiment=TRANSFER, epsilon=BLACK_BOX),
+        page="robustness",
+        link={"view": "Transfer", "attack": "PGD", "eps": "2/255"},
+    ),
+    Claim(
+        id="other_bits",
+        sentence="Beyond the paper: attacks carry over badly from one bit-width to another.",
+        effect="how much more often PGD at 2/255 flips the quantized vanilla network when it is "
+        "crafted on the one trained at the fewest other bits than when it is crafted on itself, "
+        "on the images that it classifies correctly unattacked: below 0 if little is carried over",
+        others=BERNHARD,
+        scale=POINTS,
+        larger=False,
+        measure=attacked(
+            VANILLA,
+            VANILLA,
+            experiment=TRANSFER,
+            label=OTHER_BITS,
+            epsilon=BLACK_BOX,
+            against=(ROBUST, "pgd"),
+        ),
         page="robustness",
         link={"view": "Transfer", "attack": "PGD", "eps": "2/255"},
     ),

@@ -88,7 +88,7 @@ def success_difference(
         low=100 * told.low,
         high=100 * told.high,
         n=told.n,
-        networks=(one.id, other.id),
+        networks=tuple(dict.fromkeys((one.id, other.id))),
     )
 
 

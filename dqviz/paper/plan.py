@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from dqviz.specs import AttackSpec, Craft, DataSpec, ExperimentSpec, ModelSpec
 
-from .networks import FULL, VANILLA, Network, at_bits, attacked_at_bits, pairs
+from .networks import FULL, VANILLA, Network, at_bits, attacked_at_bits
 
 EPSILONS = (0.25 / 255, 0.5 / 255, 1 / 255, 2 / 255)
 SMALL, HEADLINE = 0.25 / 255, 1 / 255
@@ -62,6 +62,8 @@ class Part:
 
 ROBUST, STRONGEST, AMPLIFICATION = "robust", "strongest", "amplification"
 TRANSFER, SQUARE, TRUST = "transfer", "square", "trust"
+OTHER_BITS = "other bits"
+"""The label of a transfer from another bit-width."""
 SQUEEZED, ADVERSARIAL, CORRUPTED = "squeezed", "adversarial", "corrupted"
 
 
@@ -102,15 +104,39 @@ def _of_network(network: Network, size: Size) -> Iterator[Part]:
 
 
 def _black_box(network: Network, found: Sequence[Network], size: Size) -> Iterator[Part]:
-    """Transfer from the family's vanilla network at full precision, and Square."""
+    """Transfer from full precision and from another bit-width, and Square."""
     pgd = AttackSpec(name="pgd", epsilons=(BLACK_BOX,), steps=STEPS)
-    full = [n for n in found if (n.method, n.training) == (VANILLA, FULL)]
-    for _, source in pairs([network, *full], (network.method, network.training), (VANILLA, FULL)):
-        craft = Craft(model=ModelSpec(id=source.id), quant=source.quant)
-        yield _part(TRANSFER, network, "accuracy", pgd, size.robust, crafted_on=craft)
+    sources = {"": _stranger(network, found), OTHER_BITS: _other_bits(network, found)}
+    for label, source in sources.items():
+        if source is not None:
+            craft = Craft(model=ModelSpec(id=source.id), quant=source.quant)
+            part = _part(TRANSFER, network, "accuracy", pgd, size.robust, crafted_on=craft)
+            yield dataclasses.replace(part, label=label)
     if network.seed == 0:
         square = AttackSpec(name="square", epsilons=(BLACK_BOX,), queries=QUERIES)
         yield _part(SQUARE, network, "accuracy", square, size.black_box)
+
+
+def _stranger(network: Network, found: Sequence[Network]) -> Network | None:
+    """The family's vanilla network at full precision, of another seed where there is one.
+
+    One of the same seed is what the vanilla networks of fewer bits were trained on from, so that
+    perturbations crafted on it suit them better than others.
+    """
+    kind = (network.family, VANILLA, FULL)
+    family = [n for n in found if (n.family, n.method, n.training) == kind]
+    return min(family, key=lambda n: (n.seed == network.seed, n.seed), default=None)
+
+
+def _other_bits(network: Network, found: Sequence[Network]) -> Network | None:
+    """The network that was trained alike, but with the fewest other activation bits."""
+    kind = (network.family, network.method, network.seed)
+    others = [
+        n
+        for n in found
+        if (n.family, n.method, n.seed) == kind and n.training not in (FULL, network.training)
+    ]
+    return min(others, key=lambda n: n.bits, default=None)
 
 
 def _beside(network: Network, size: Size) -> Iterator[Part]:

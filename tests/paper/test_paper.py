@@ -24,9 +24,10 @@ from dqviz.paper import (
 )
 from dqviz.paper.effects import evidence, success_difference
 from dqviz.paper.networks import pairs, trainings
+from dqviz.paper.plan import OTHER_BITS
 from dqviz.paper.verdicts import FAILS, HOLDS, UNKNOWN
 from tests.charts.test_strength import strengths
-from tests.paper.planted import FAMILIES, everything, network, planted, results_of
+from tests.paper.planted import CARRIED, FAMILIES, everything, network, planted, results_of
 
 EXPECTED = {
     **dict.fromkeys(("vulnerable", "grows", "enlarged", "flips", "failure"), HOLDS),
@@ -56,8 +57,44 @@ def judged(subjects, **more):
 
 def test_planted_effects_get_the_verdicts_that_they_deserve():
     found = {t.claim.id: t.verdict.verdict for t in judged(everything())}
-    assert found == {**EXPECTED, "clean": HOLDS}
+    assert found == {**EXPECTED, "clean": HOLDS, "other_bits": UNKNOWN}
     assert set(found) == {claim.id for claim in CLAIMS}
+
+
+def test_what_is_carried_over_between_bit_widths_is_compared_with_an_attack_on_the_very_network():
+    fewer = [network(family, "vanilla", "w8a2") for family in FAMILIES]
+    subjects = (*everything(), *fewer)
+    parts, results = results_of(subjects)
+    sources = {
+        part.network.training: part.spec.crafted_on.model.id.rpartition("/")[2]
+        for part in parts
+        if part.label == OTHER_BITS
+    }
+    assert sources == {"w8a4": "vanilla-w8a2", "w8a2": "vanilla-w8a4"}
+    (told,) = [
+        t
+        for t in put_to_the_test(subjects, parts, results)
+        if (t.claim.id, t.training) == ("other_bits", "w8a4")
+    ]
+    assert (told.verdict.verdict, told.verdict.pairs) == (HOLDS, 3)
+    assert told.verdict.value == pytest.approx(-100 * CARRIED / 20)
+
+
+def test_perturbations_are_carried_over_from_another_seed_where_there_is_one():
+    def sources(*more):
+        parts = plan((*everything(FAMILIES[:1]), *more), WHOLE)
+        return {
+            part.network.id: part.spec.crafted_on.model.id.rpartition("/")[2]
+            for part in parts
+            if part.experiment == "transfer" and not part.label
+        }
+
+    assert set(sources().values()) == {"vanilla"}
+    seeds = [network(FAMILIES[0], "vanilla", training, 1) for training in ("", "w8a4")]
+    found = sources(*seeds)
+    assert found[network(FAMILIES[0], "vanilla", "w8a4").id] == "vanilla-s1"
+    assert found[network(FAMILIES[0], "dq", "w8a4").id] == "vanilla-s1"
+    assert found[seeds[1].id] == "vanilla"
 
 
 def test_the_other_way_round_the_verdicts_turn():

@@ -50,11 +50,12 @@ def test_a_result_comes_back_and_is_remembered(ask, wanted):
 
 def test_two_who_want_the_same_share_one_computation(ask):
     blocker = ask("busy/share", channel="blocker")
+    until(lambda: blocker.status == "running")
     one = ask("echo/shared", owner="one")
     other = ask("echo/shared", owner="other")
     one.cancel()
     assert one.status == "cancelled"
-    assert other.status == "queued"
+    assert other.status != "cancelled"  # queued, unless the blocker has become long and made room
     blocker.cancel()
     assert other.result(PATIENCE).notes == ("shared",)
     assert one.status == "cancelled"

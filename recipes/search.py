@@ -110,11 +110,12 @@ def measure(model: torch.nn.Module, images: torch.Tensor, labels: torch.Tensor) 
         for row in profile
         if row.statistic == "median" and (row.layer == "logits" or row.depth == last)
     }
-    norms = [
-        row.value
+    norms = {  # of a layer without BatchNorm it is the operator norm itself
+        row.layer: row.value
+        for metric in ("operator_norm", "operator_norm_folded")
         for row in layer_norms(model, (3, 32, 32))
-        if (row.metric, row.statistic) == ("operator_norm_folded", "upper")
-    ]
+        if (row.metric, row.statistic) == (metric, "upper")
+    }
     return {
         "clean_accuracy": clean.value,
         "clean_low": clean.low,
@@ -123,7 +124,7 @@ def measure(model: torch.nn.Module, images: torch.Tensor, labels: torch.Tensor) 
         "amplification_last_layer": found[False, "amplification"],
         "amplification_logits": found[True, "amplification"],
         "relative_distance_last_layer": found[False, "relative_distance"],
-        "largest_folded_norm": max(norms),
+        "largest_folded_norm": max(norms.values()),
     }
 
 

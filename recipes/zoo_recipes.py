@@ -23,6 +23,8 @@ DATASETS = ("streetdigits", "cifar10")
 ARCHS = ("resnet20", "plain20")
 STARTS = ("vanilla", "dq")
 ADVERSARIAL = tuple(f"streetdigits-resnet20-rfgsm{seed}" for seed in ("", "-s1", "-s2"))
+BARE = tuple(f"streetdigits-plain20_nonorm-{method}" for method in STARTS)
+BY_HAND = (*ADVERSARIAL, *BARE)
 """Recipes written by hand, which are trained first."""
 BASIS = ("data", "test", "mean", "std", "crop", "flip", "clip", "weight_decay", "defense")
 """What a recipe takes over from that of its start."""
@@ -211,7 +213,7 @@ def write() -> None:
     """Write every recipe, and the order."""
     for member in in_order():
         (HERE / f"{member.stem}.toml").write_text(member.text(), encoding="utf-8")
-    order = [*ADVERSARIAL, *(member.stem for member in in_order())]
+    order = [*BY_HAND, *(member.stem for member in in_order())]
     text = "# Trained by zoo.py, in this order; written by zoo_recipes.py.\n"
     (HERE / "zoo.txt").write_text(text + "\n".join(order) + "\n", encoding="utf-8")
 

@@ -68,7 +68,12 @@ SQUEEZED, ADVERSARIAL, CORRUPTED = "squeezed", "adversarial", "corrupted"
 
 
 def plan(networks: Sequence[Network], size: Size) -> list[Part]:
-    """Every result that the experiments need, without repetition, network by network."""
+    """Every result that the experiments need, without repetition, network by network.
+
+    Nothing is asked of families that were trained at full precision only: no claim speaks of them.
+    """
+    quantized = {n.family for n in networks if n.training != FULL}
+    networks = [n for n in networks if n.family in quantized]
     clean = [n for n in networks if n.training == FULL or at_bits(n.training) is not None]
     found: list[Part] = []
     for network in clean:

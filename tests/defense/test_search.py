@@ -38,15 +38,23 @@ def test_the_rule_on_made_tables(search, penalties, taken):
     assert list(marked.index[marked.chosen]) == [0, taken]
 
 
-@pytest.mark.parametrize("dataset", ["cifar10", "streetdigits"])
+SEARCHED = {
+    "cifar10": ("cifar10-resnet20", "cifar10-plain20"),
+    "streetdigits": ("streetdigits-resnet20", "streetdigits-plain20"),
+    "nonorm": ("streetdigits-plain20_nonorm",),
+}
+"""The networks that take what each search chose."""
+
+
+@pytest.mark.parametrize("dataset", SEARCHED)
 def test_the_committed_choice_follows_from_the_table_and_is_what_was_trained(search, dataset):
     committed = pd.read_csv(RECIPES / f"search-{dataset}.csv")
     again = search.choose(committed.drop(columns=["eligible", "chosen"]))
     pd.testing.assert_frame_equal(again, committed)
     penalty = committed[committed.chosen & (committed.arm != "none")].iloc[0]
     vanilla = committed[committed.chosen & (committed.arm == "none")].iloc[0]
-    for arch in ("resnet20", "plain20"):
-        recipe = search.read_recipe(RECIPES / f"{dataset}-{arch}-dq.toml")
+    for network in SEARCHED[dataset]:
+        recipe = search.read_recipe(RECIPES / f"{network}-dq.toml")
         assert (recipe.defense.arm, recipe.defense.beta) == (penalty.arm, penalty.beta)
-        recipe = search.read_recipe(RECIPES / f"{dataset}-{arch}-vanilla.toml")
+        recipe = search.read_recipe(RECIPES / f"{network}-vanilla.toml")
         assert recipe.weight_decay == vanilla.weight_decay

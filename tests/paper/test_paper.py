@@ -175,6 +175,11 @@ def test_the_plan_names_each_result_once_and_quick_is_smaller():
     assert all(part.network.training for part in transferred)
 
 
+def test_nothing_is_asked_of_families_that_were_trained_at_full_precision_only():
+    bare = [network("streetdigits/plain20_nonorm", method, "") for method in ("vanilla", "dq")]
+    assert plan((*everything(), *bare), WHOLE) == plan(everything(), WHOLE)
+
+
 class Ready:
     """An engine that has every result at once, or fails at one of them."""
 

@@ -212,8 +212,8 @@ class Given:
 @pytest.fixture
 def few():
     """Some parts on a shipped network."""
-    subject = network("streetdigits/resnet20", "vanilla", "")
-    parts = plan([subject], WHOLE)[:4]
+    subjects = [network("streetdigits/resnet20", "vanilla", training) for training in ("", "w8a4")]
+    parts = plan(subjects, WHOLE)[:4]
     Given.part = parts[0]
     return parts
 

@@ -115,6 +115,8 @@ class Cluster:
 
     def threads(self) -> int:
         """How many tasks its workers take at once; 0 while none is connected to its scheduler."""
+        if self._host is not None:
+            return sum(self._slots.values())
         info: dict[str, Any] = self._client.scheduler_info(n_workers=-1)["workers"]
         return sum(int(worker["nthreads"]) for worker in info.values())
 

@@ -118,9 +118,10 @@ def _bad_cells(connection: sqlite3.Connection) -> Iterator[str]:
 
 def _is_text(content: bytes | None) -> bool:
     try:
-        return content is None or bool(content.decode()) or not content
+        (content or b"").decode()
     except UnicodeDecodeError:
         return False
+    return True
 
 
 def _is_json(content: bytes | None, kind: type) -> bool:

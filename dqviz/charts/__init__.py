@@ -35,7 +35,13 @@ from dqviz.charts.forest import forest
 from dqviz.charts.heatmap import bits_heatmap
 from dqviz.charts.lines import linear_gain, sqnr
 from dqviz.charts.lipschitz import gain_against_bound, layer_constants
-from dqviz.charts.masking import Finding, attack_variants, masking_findings, verdict
+from dqviz.charts.masking import (
+    Finding,
+    any_image,
+    attack_variants,
+    masking_findings,
+    verdict,
+)
 from dqviz.charts.network import network_bounds, singular_values
 from dqviz.charts.noise import noise_maps
 from dqviz.charts.pictures import image_triplet
@@ -60,6 +66,7 @@ __all__ = [
     "ChartError",
     "Finding",
     "accuracy_bars",
+    "any_image",
     "attack_success",
     "attack_variants",
     "batchnorm_effect",

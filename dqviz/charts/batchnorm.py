@@ -34,8 +34,10 @@ def batchnorm_effect(table: pd.DataFrame, *, height: int = 460) -> Chart:
     """The operator norm of each layer before and after BatchNorm is folded in, joined by a line."""
     rows = rows_of_norms(table, CONSTANTS[1:])
     raw, folded = (read_curves(rows[rows["metric"] == m]) for m in CONSTANTS[1:])
-    if not raw or not folded:
-        raise ChartError("BatchNorm's effect needs operator_norm and operator_norm_folded rows")
+    if not raw:
+        raise ChartError("BatchNorm's effect needs the layers' operator norms")
+    if not folded:
+        raise ChartError("no BatchNorm folds into a layer here, so there is none to compare with")
     along = along_axis([*raw, *folded])
     styles = styles_of([*raw, *folded])
     names = _names(raw)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
@@ -64,9 +65,14 @@ def masking_findings(table: pd.DataFrame) -> list[Finding]:
     return sorted(found, key=lambda f: (-MARKS.index(f.mark), order.index(f.name)))
 
 
-def verdict(findings: list[Finding]) -> tuple[str, str]:
+def any_image(findings: Sequence[Finding]) -> bool:
+    """Whether the network was right about any image: if not, no variant has been run."""
+    return any(finding.images for finding in findings)
+
+
+def verdict(findings: Sequence[Finding]) -> tuple[str, str]:
     """The worst mark and what all findings say together, in one sentence."""
-    if not any(finding.images for finding in findings):
+    if not any_image(findings):
         return "amber", NOTHING_RIGHT
     counts = {mark: sum(f.mark == mark for f in findings) for mark in MARKS}
     if counts["red"]:

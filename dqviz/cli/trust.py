@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dqviz.charts import attack_variants, masking_findings, verdict
+from dqviz.charts import any_image, attack_variants, masking_findings, verdict
 from dqviz.experiments import Result
 
 from .output import format_table
@@ -18,7 +18,7 @@ def trust_view(result: Result) -> str:
         lines.append(f"\n{finding.mark:5}  {finding.asked}\n       {finding.evidence}")
         if finding.mark != "green":
             lines.append(f"       {finding.advice}")
-    if not any(finding.images for finding in findings):  # then no variant has been run
+    if not any_image(findings):
         return f"{heading(result)}\n\n{lines[0]}"
     chart = attack_variants(result.table)
     shares = chart.table[chart.table["statistic"] == "value"]

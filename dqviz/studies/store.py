@@ -192,11 +192,12 @@ class Store:
         rows = self._rows("id, state, shared, notes", [key])
         if not rows or rows[0]["state"] != DONE:
             return None
-        numbers = self._connection.execute(
-            "SELECT attack, epsilon, layer, depth, metric, statistic, value FROM numbers "
-            "WHERE cell = ? ORDER BY place",
-            (rows[0]["id"],),
-        )
+        with refused(self.path):
+            numbers = self._connection.execute(
+                "SELECT attack, epsilon, layer, depth, metric, statistic, value FROM numbers "
+                "WHERE cell = ? ORDER BY place",
+                (rows[0]["id"],),
+            ).fetchall()
         return Finding(
             numbers=tuple(tuple(number) for number in numbers),
             shared=json.loads(rows[0]["shared"]),

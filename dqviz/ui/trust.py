@@ -36,7 +36,7 @@ def draw(view: View) -> None:
         mark, text = charts.verdict(findings)
         icon, colour, _ = ICONS[mark]
         st.markdown(f":{colour}[:material/{icon}:] **{links.plain(text)}**")
-        if not any(finding.images for finding in findings):  # then no variant has been run
+        if not charts.any_image(findings):
             return
     show.chart("variants", view, lambda: charts.attack_variants(view.table))
     if told:

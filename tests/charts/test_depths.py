@@ -95,6 +95,8 @@ def test_networks_without_dumbbells_are_named_in_the_note():
     chart, ends = dumbbells([*nothing, *norms(DQ, MORE, MORE)])
     assert list(ends) == ["dq"]
     assert chart.note == "vanilla is left out: it has no BatchNorm that can be folded."
+    with pytest.raises(charts.ChartError, match="no BatchNorm folds into a layer here"):
+        dumbbells(nothing)
     unknown = norms(VANILLA, MORE, MORE)
     for row in unknown:
         row["value"] = math.nan if "folded" in row["metric"] else row["value"]

@@ -28,7 +28,8 @@ class APGD(Attack):
     best point, not the last. Every restart takes `steps` gradients and one pass more.
 
     Where gradients are taken of a copy (`gradients_of`), the losses that steer the step sizes and
-    rank points are the copy's; whether a point fools is said by the network itself.
+    rank points are the copy's; whether a point fools is said by the network itself, but for further
+    points of an image that it has called fooled where the copy is in no doubt.
 
     Args:
         model: see `Attack`, as for the other arguments.
@@ -175,8 +176,8 @@ class AscentHunt(Hunt):
     def _keep_best(self, losses: torch.Tensor, logits: torch.Tensor) -> None:
         """Keep the moving images' points that are better, and let rest who has been fooled."""
         rows = self.moving
-        fooling = self.attack.fools(self.x[rows], self.labels[rows], logits)
         before = self.fooling[rows]
+        fooling = self.attack.fools(self.x[rows], self.labels[rows], logits, broken=before)
         better = (fooling & ~before) | ((fooling == before) & (losses > self.best_loss[rows]))
         kept = rows[better]
         self.best = self.best.index_copy(0, kept, self.x[kept])

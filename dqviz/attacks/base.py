@@ -248,18 +248,28 @@ class Attack(abc.ABC):
         predicted = logits.argmax(1)
         return predicted == labels if self.targeted else predicted != labels
 
-    def fools(self, x: torch.Tensor, labels: torch.Tensor, hint: torch.Tensor) -> torch.Tensor:
+    def fools(
+        self,
+        x: torch.Tensor,
+        labels: torch.Tensor,
+        hint: torch.Tensor,
+        *,
+        broken: torch.Tensor | None = None,
+    ) -> torch.Tensor:
         """Which images x fool the network itself, (N,), given the logits of `gradients_of` there.
 
         Where that is a copy, the network is asked about those images only that fool the copy, or
-        come within `DOUBTFUL` of it.
+        come within `DOUBTFUL` of it. Of an image that fools the network at another point already,
+        (N,) bool `broken`, the copy is believed on either side of that doubt: only which of two
+        points is kept hangs on it.
         """
         if self.networks.are_one:
             return self.fooled(hint, labels)
         margin = -margins(hint, labels) if self.targeted else margins(hint, labels)
-        span = hint.amax(1) - hint.amin(1)
-        near = (margin >= -DOUBTFUL * span).nonzero()[:, 0]
-        fooled = torch.zeros_like(labels, dtype=torch.bool)
+        doubt = DOUBTFUL * (hint.amax(1) - hint.amin(1))
+        broken = torch.zeros_like(labels, dtype=torch.bool) if broken is None else broken
+        fooled = broken & (margin > doubt)
+        near = ((margin >= -doubt) & ~fooled).nonzero()[:, 0]
         if len(near) > 0:
             logits = self.networks.logits(x[near], labels[near])
             fooled[near] = self.fooled(logits, labels[near])

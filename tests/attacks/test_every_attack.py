@@ -278,6 +278,43 @@ def test_success_is_the_networks_own_word_and_gradients_are_the_copys(
         assert not judged.any()
 
 
+def test_a_copy_is_believed_of_broken_images_where_it_is_in_no_doubt(
+    net: Classifier, images: torch.Tensor, labels: torch.Tensor
+) -> None:
+    asked: list[int] = []
+
+    class Judge(nn.Module):
+        """The network, which counts what it is asked."""
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            asked.append(len(x))
+            return net(x)
+
+    attack = make("apgd_ce", Judge().eval(), eps=0.05, gradients_of=net)
+    right = nn.functional.one_hot(labels, 5).float()
+    wrong, unsure = 1 - right, torch.full_like(right, 0.5) + 0.001 * (1 - right)
+    broken = torch.ones_like(labels, dtype=torch.bool)
+
+    def judged(hint: torch.Tensor, broken: torch.Tensor | None) -> tuple[torch.Tensor, int]:
+        asked.clear()
+        return attack.fools(images, labels, hint, broken=broken), sum(asked)
+
+    truth = net(images).argmax(1) != labels
+    assert not truth.all()
+    attack.networks.logits(images, labels)  # looked at once, with some images more
+    nobody = torch.zeros_like(truth)
+    for hint, known, answer, count in (
+        (wrong, broken, ~nobody, 0),
+        (wrong, nobody, truth, len(labels)),
+        (wrong, None, truth, len(labels)),
+        (unsure, broken, truth, len(labels)),
+        (right, broken, nobody, 0),
+    ):
+        found, counted = judged(hint, known)
+        assert torch.equal(found, answer)
+        assert counted == count
+
+
 def test_a_copy_with_other_classes_is_refused(
     net: Classifier, images: torch.Tensor, labels: torch.Tensor
 ) -> None:

@@ -292,7 +292,7 @@ def test_a_copy_is_believed_of_broken_images_where_it_is_in_no_doubt(
 
     attack = make("apgd_ce", Judge().eval(), eps=0.05, gradients_of=net)
     right = nn.functional.one_hot(labels, 5).float()
-    wrong, unsure = 1 - right, torch.full_like(right, 0.5) + 0.001 * (1 - right)
+    wrong, unsure = 1 - right, 0.99 * right + nn.functional.one_hot((labels + 1) % 5, 5)
     broken = torch.ones_like(labels, dtype=torch.bool)
 
     def judged(hint: torch.Tensor, broken: torch.Tensor | None) -> tuple[torch.Tensor, int]:

@@ -192,7 +192,7 @@ class Attack(abc.ABC):
                 if progress is not None and step < self.total:
                     progress(done, total)
                 parts.append(Outcome(hunt.answer, hunt.broken_by))
-            results.append(_joined(parts))
+            results.append(joined(parts))
         return results
 
     def iterate(
@@ -276,7 +276,8 @@ class Attack(abc.ABC):
         return fooled
 
 
-def _joined(parts: list[Outcome]) -> Outcome:
+def joined(parts: list[Outcome]) -> Outcome:
+    """The outcomes of batches as one."""
     broken = [part.broken_by for part in parts if part.broken_by is not None]
     return Outcome(
         torch.cat([part.adversarial for part in parts]), torch.cat(broken) if broken else None

@@ -7,14 +7,16 @@ too, 100 steps and 5,000 queries.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 
 import torch
 from torch import nn
 
 from dqviz.attacks.apgd import APGD, AscentHunt
-from dqviz.attacks.base import Attack
+from dqviz.attacks.base import Attack, Outcome, Progress, joined, split
 from dqviz.attacks.hunt import Batch, Hunt
+from dqviz.attacks.norms import Radius
 from dqviz.attacks.square import Square, SquareHunt
 
 TARGETS = 9
@@ -25,6 +27,9 @@ BREAKERS = ("none", "clean", "apgd_ce", "apgd_dlr", "square")
 goal reached), or an attack."""
 
 FIRST = BREAKERS.index("apgd_ce")
+
+MOST_BATCHES = 8
+"""How many batches are attacked as one where few of their images still stand."""
 
 
 class Standard(Attack):
@@ -99,9 +104,105 @@ class Standard(Attack):
         second = self.rescaled if classes < 3 else self.ratio if classes < 4 else self.likeliest
         return self.first, second, self.square
 
-    def hunt(self, batch: Batch) -> Hunt:
+    def hunt(self, batch: Batch) -> StandardHunt:
         """One batch under this attack."""
         return StandardHunt(self, batch)
+
+    def run(
+        self,
+        images: torch.Tensor,
+        labels: torch.Tensor,
+        early_stop: bool,
+        batch_size: int,
+        progress: Progress | None,
+    ) -> list[Outcome]:
+        """One result an epsilon, one attack after the other on all images.
+
+        Between attacks batches of which few images still stand are put together.
+        """
+        batches = split(images, labels, batch_size)
+        results: list[Outcome] = []
+        for epsilon in self.epsilons:
+            hunts = [self.hunt(Batch(*batch, epsilon, early_stop)) for batch in batches]
+            tally = Tally(len(results), len(self.epsilons), len(batches) * self.total, progress)
+            self._run_stages(hunts, epsilon, batch_size, tally)
+            results.append(joined([Outcome(hunt.answer, hunt.broken_by) for hunt in hunts]))
+        return results
+
+    def _run_stages(
+        self, hunts: list[StandardHunt], epsilon: Radius, batch_size: int, tally: Tally
+    ) -> None:
+        known = [hunt.stages for hunt in hunts if len(hunt.moving) > 0]
+        stages: Sequence[APGD | Square] = known[0] if known else self.stages(4)
+        generators = self.generators()
+        for code, (stage, longest) in enumerate(zip(stages, self.stages(4), strict=True), FIRST):
+            for group in grouped(hunts, batch_size):
+                inner = stage.hunt(together(group, epsilon))
+                for _ in inner.walk(generators[: stage.restarts]):
+                    tally.step(len(group))
+                parts = [len(hunt.images) for hunt in group]
+                answers, fooling = (torch.split(x, parts) for x in (inner.answer, inner.fooling))
+                for hunt, answer, fools in zip(group, answers, fooling, strict=True):
+                    hunt.judge(code, answer, fools)
+                tally.finish(len(group) * longest.total)
+            # A stage that replaces another leaves the rest of that one's generators unused.
+            generators = generators[longest.restarts :]
+
+
+class Tally:
+    """How many steps are done, told as they are taken.
+
+    Args:
+        before: epsilons that are done.
+        epsilons: how many there are.
+        each: steps of each epsilon.
+        progress: who is told.
+    """
+
+    def __init__(self, before: int, epsilons: int, each: int, progress: Progress | None) -> None:
+        self.done = self.counted = before * each
+        self.total = epsilons * each
+        self.progress = progress
+
+    def step(self, batches: int) -> None:
+        """One step of so many batches."""
+        self._tell(self.done + batches)
+
+    def finish(self, steps: int) -> None:
+        """So many steps are over, whether they were all taken or not."""
+        self.counted += steps
+        if self.done < self.counted:
+            self._tell(self.counted)
+
+    def _tell(self, done: int) -> None:
+        self.done = done
+        if self.progress is not None:
+            self.progress(done, self.total)
+
+
+def grouped(hunts: Sequence[StandardHunt], batch_size: int) -> list[list[StandardHunt]]:
+    """The batches in order, put together where what still stands of them fits into one."""
+    groups: list[list[StandardHunt]] = []
+    standing = 0
+    for hunt in hunts:
+        standing += len(hunt.moving)
+        if not groups or standing > batch_size or len(groups[-1]) == MOST_BATCHES:
+            groups.append([])
+            standing = len(hunt.moving)
+        groups[-1].append(hunt)
+    return groups
+
+
+def together(hunts: Sequence[StandardHunt], epsilon: Radius) -> Batch:
+    """Several batches as one, of which those images are attacked that still stand."""
+    starts = itertools.accumulate((len(hunt.images) for hunt in hunts), initial=0)
+    return Batch(
+        torch.cat([hunt.images for hunt in hunts]),
+        torch.cat([hunt.labels for hunt in hunts]),
+        epsilon,
+        hunts[0].early_stop,
+        torch.cat([hunt.moving + start for hunt, start in zip(hunts, starts, strict=False)]),
+    )
 
 
 class StandardHunt(Hunt):
@@ -133,19 +234,24 @@ class StandardHunt(Hunt):
             for restart, loss in self.inner.walk(generators[first : first + stage.restarts]):
                 self.x = self._merged(self.inner.x, self.moving)
                 yield first + restart, loss
-            self._judge(code)
+            answer, fooling = self.inner.answer, self.inner.fooling
+            self.inner = None
+            self.judge(code, answer, fooling)
             # A stage that replaces another leaves the rest of that one's generators unused.
             first += self.attack.stages(4)[code - FIRST].restarts
 
-    def _judge(self, code: int) -> None:
-        """At an attack's end: its answers, and which images still stand."""
-        self.kept = self.answer
-        if self.inner is not None:
-            broken = self.moving[self.inner.fooling[self.moving]]
-            known = self.breakers[broken]
-            self.breakers[broken] = torch.where(known > 0, known, code)
-            self.moving = self.moving[~self.inner.fooling[self.moving]]
-        self.inner = None
+    def judge(self, code: int, answer: torch.Tensor, fooling: torch.Tensor) -> None:
+        """Take an attack's answers (N, C, H, W), and leave what fools (N,) out of the next."""
+        self.kept = self._with(answer, fooling)
+        broken = self.moving[fooling[self.moving]]
+        known = self.breakers[broken]
+        self.breakers[broken] = torch.where(known > 0, known, code)
+        self.moving = self.moving[~fooling[self.moving]]
+
+    def _with(self, answer: torch.Tensor, fooling: torch.Tensor) -> torch.Tensor:
+        """What is kept, and an attack's answers where they fool, or it is the first."""
+        is_first = self.kept is self.images
+        return self._merged(answer, self.moving if is_first else self.moving[fooling[self.moving]])
 
     def _merged(self, points: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
         return self.kept.index_copy(0, rows, points[rows])
@@ -153,11 +259,9 @@ class StandardHunt(Hunt):
     @property
     def answer(self) -> torch.Tensor:
         """What is kept, and the current attack's answer where that fools, or it is the first."""
-        if self.inner is None:
-            return self.kept
-        is_first = self.kept is self.images
-        rows = self.moving if is_first else self.moving[self.inner.fooling[self.moving]]
-        return self._merged(self.inner.answer, rows)
+        return (
+            self.kept if self.inner is None else self._with(self.inner.answer, self.inner.fooling)
+        )
 
     @property
     def broken_by(self) -> torch.Tensor:

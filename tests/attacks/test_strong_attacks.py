@@ -9,6 +9,7 @@ from torch.nn import functional as F
 
 from dqviz.attacks import APGD, BIM, BREAKERS, MIFGSM, AttackError, Square, Standard
 from dqviz.attacks.ascent import Ascent, checkpoints
+from dqviz.attacks.base import Outcome
 from dqviz.attacks.hunt import Batch
 from dqviz.attacks.losses import margins
 from dqviz.attacks.norms import ball
@@ -370,3 +371,48 @@ def test_the_second_attack_suits_the_number_of_classes(classes: int, second: str
     whole = attack(images, labels)
     assert torch.equal(attack(images, labels, batch_size=6), whole)
     assert (attack(images, labels, batch_size=1) - whole).abs().max() < 1e-4
+
+
+@pytest.mark.parametrize("early_stop", [False, True])
+def test_batches_of_few_standing_images_are_attacked_as_one_and_end_alike(
+    early_stop: bool,
+    net: Classifier,
+    images: torch.Tensor,
+    labels: torch.Tensor,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    sizes_seen: list[int] = []
+
+    class Counted(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            sizes_seen.append(len(x))
+            return net(x)
+
+    attack = Standard(Counted().eval(), eps=(0.01, 0.04), steps=6, queries=20, seed=4)
+
+    def run(most: int) -> tuple[list[Outcome], list[int], list[tuple[int, int]]]:
+        monkeypatch.setattr("dqviz.attacks.standard.MOST_BATCHES", most)
+        sizes_seen.clear()
+        told: list[tuple[int, int]] = []
+        found = attack.outcomes(
+            images,
+            labels,
+            early_stop=early_stop,
+            batch_size=3,
+            progress=lambda *step: told.append(step),
+        )
+        return found, list(sizes_seen), told
+
+    attack(images, labels)  # looks at what it gets, once
+    (apart, many, _), (merged, few, told) = run(1), run(8)
+    assert len(few) < len(many)
+    assert max(few) <= 3
+    for one, other in zip(apart, merged, strict=True):
+        assert one.broken_by is not None
+        assert other.broken_by is not None
+        assert torch.equal(one.broken_by, other.broken_by)
+        torch.testing.assert_close(one.adversarial, other.adversarial)
+    assert len(set(apart[0].broken_by.tolist())) > 2
+    done = [step for step, _ in told]
+    assert done == sorted(done)
+    assert told[-1] == (told[0][1],) * 2

@@ -137,3 +137,14 @@ def test_the_table_of_accuracies_is_that_of_the_cards():
     for id in cards.shipped_ids():
         value = 100 * cards.load_card(id).accuracy["value"]
         assert f"{value:.1f} (" in accuracies.text()
+
+
+def test_what_started_from_other_weights_is_trained_anew(zoo, tmp_path):
+    zoo.main()
+    assert zoo.missing() == []
+    card = cards.load_card("made/plain20/one")
+    other = dataclasses.replace(card, sha256="0" * 64)
+    cards.write_card(other, tmp_path / "weights" / "made-plain20-one.json")
+    assert [recipe.id for recipe in zoo.missing()] == ["made/plain20/two"]
+    (tmp_path / "weights" / "made-plain20-one.json").unlink()
+    assert [recipe.id for recipe in zoo.missing()] == ["made/plain20/one"]

@@ -1,5 +1,7 @@
 """Train every network of the zoo that is missing, one after the other.
 
+Then those are trained again whose start has got other weights since.
+
 Start it once for every processor: each runner takes what none of the others is at.
 
     nice -n 19 python recipes/zoo.py            # goes on where a kill stopped it
@@ -22,7 +24,7 @@ from filelock import FileLock, Timeout
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from dqviz.cards import file_stem, shipped_ids
+from dqviz.cards import file_stem, load_card, shipped_ids
 from dqviz.defense import Progress, read_recipe, train
 from dqviz.defense.recipe import Recipe
 
@@ -40,8 +42,18 @@ def members() -> list[Path]:
 
 
 def missing() -> list[Recipe]:
-    """The recipes whose networks are not there."""
-    return [recipe for recipe in map(read_recipe, members()) if recipe.id not in shipped_ids()]
+    """The recipes whose networks are not there, then those to be trained anew."""
+    left = [recipe for recipe in map(read_recipe, members()) if not is_there(recipe)]
+    return sorted(left, key=lambda recipe: recipe.id in shipped_ids())
+
+
+def is_there(recipe: Recipe) -> bool:
+    """Whether the network is there, and was fine-tuned from what is there of its start."""
+    shipped = shipped_ids()
+    if recipe.id not in shipped or (recipe.start and recipe.start not in shipped):
+        return recipe.id in shipped
+    begun = load_card(recipe.id).extra.get("start_sha256")
+    return not recipe.start or begun == load_card(recipe.start).sha256
 
 
 def train_next() -> bool:
@@ -54,7 +66,7 @@ def train_next() -> bool:
             continue
         try:
             with FileLock(WORK / f"{file_stem(recipe.id)}.lock", timeout=0):
-                if recipe.id not in shipped_ids():  # another runner may just have finished it
+                if not is_there(recipe):  # another runner may just have finished it
                     train_one(recipe)
                 return True
         except Timeout:

@@ -206,6 +206,7 @@ def write_results() -> None:
 
 def write_study() -> None:
     """The store that comes with the package: the cells of its grid. It goes on where it was."""
+    STUDY.parent.mkdir(exist_ok=True)
     subprocess.run(
         [sys.executable, "-m", "dqviz", "sweep", GRID, "--store", STUDY],
         cwd=ROOT,

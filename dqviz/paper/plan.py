@@ -15,6 +15,8 @@ BLACK_BOX = 2 / 255
 STEPS = 10
 QUERIES = 200
 ATTACKS = ("fgsm", "rfgsm", "bim", "pgd")
+VERDICTS_ATTACK = "pgd"
+"""The only one that networks of other seeds than the first are put under."""
 ATTACKED_AT = 4 / 255
 """At which networks trained on attacked images are attacked: that of their training."""
 SQUEEZE_BITS, SQUEEZE_MEDIAN = 5, 2
@@ -32,11 +34,13 @@ class Size:
     trust: int
     beside: int
     """What else is compared: feature squeezing, adversarial training, natural corruptions."""
+    seeds: bool = True
+    """Whether networks of other seeds than the first are asked too."""
     attacks: tuple[str, ...] = ATTACKS
     epsilons: tuple[float, ...] = EPSILONS
 
 
-WHOLE = Size(robust=256, strongest=128, amplification=128, black_box=128, trust=64, beside=256)
+WHOLE = Size(robust=128, strongest=128, amplification=128, black_box=128, trust=64, beside=128)
 QUICK = Size(
     robust=48,
     strongest=0,
@@ -44,10 +48,11 @@ QUICK = Size(
     black_box=0,
     trust=0,
     beside=0,
-    attacks=("pgd",),
+    seeds=False,
+    attacks=(VERDICTS_ATTACK,),
     epsilons=(HEADLINE,),
 )
-"""Few images and the attack of the verdicts alone: to see that everything runs."""
+"""Few images, one seed, the verdicts' attack alone: to see that everything runs."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -73,7 +78,7 @@ def plan(networks: Sequence[Network], size: Size) -> list[Part]:
     Nothing is asked of families that were trained at full precision only: no claim speaks of them.
     """
     quantized = {n.family for n in networks if n.training != FULL}
-    networks = [n for n in networks if n.family in quantized]
+    networks = [n for n in networks if n.family in quantized and (size.seeds or n.seed == 0)]
     clean = [n for n in networks if n.training == FULL or at_bits(n.training) is not None]
     found: list[Part] = []
     for network in clean:
@@ -88,7 +93,7 @@ def plan(networks: Sequence[Network], size: Size) -> list[Part]:
 
 
 def _of_network(network: Network, size: Size) -> Iterator[Part]:
-    for attack in size.attacks:
+    for attack in size.attacks if network.seed == 0 else (VERDICTS_ATTACK,):
         spec = AttackSpec(name=attack, epsilons=size.epsilons, steps=STEPS)
         yield _part(ROBUST, network, "accuracy", spec, size.robust, label=attack)
     yield _part(

@@ -175,6 +175,17 @@ def test_the_plan_names_each_result_once_and_quick_is_smaller():
     assert all(part.network.training for part in transferred)
 
 
+def test_other_seeds_are_attacked_by_what_the_verdicts_rest_on_alone():
+    seed = network(FAMILIES[0], "vanilla", "w8a4", 1)
+    attacks = {
+        n.seed: [p.label for p in plan((*everything(), seed), WHOLE) if p.network == n]
+        for n in (seed, network(FAMILIES[0], "vanilla", "w8a4"))
+    }
+    assert [label for label in attacks[1] if label] == ["pgd"]
+    assert plan((*everything(), seed), QUICK) == plan(everything(), QUICK)
+    assert [label for label in attacks[0] if label] == ["fgsm", "rfgsm", "bim", "pgd"]
+
+
 def test_nothing_is_asked_of_families_that_were_trained_at_full_precision_only():
     bare = [network("streetdigits/plain20_nonorm", method, "") for method in ("vanilla", "dq")]
     assert plan((*everything(), *bare), WHOLE) == plan(everything(), WHOLE)

@@ -43,8 +43,10 @@ def test_dumbbells_join_raw_and_folded():
 
 
 def test_batchnorm_effect_says_what_it_needs():
-    with pytest.raises(charts.ChartError, match="operator_norm_folded"):
+    with pytest.raises(charts.ChartError, match="no BatchNorm folds into a layer here"):
         charts.batchnorm_effect(LIPSCHITZ[~FOLDED])
+    with pytest.raises(charts.ChartError, match="needs the layers' operator norms"):
+        charts.batchnorm_effect(LIPSCHITZ[FOLDED])
 
 
 def test_gains_stay_below_their_bound():

@@ -50,10 +50,9 @@ def missing() -> list[Recipe]:
 def is_there(recipe: Recipe) -> bool:
     """Whether the network is there, and was fine-tuned from what is there of its start."""
     shipped = shipped_ids()
-    if recipe.id not in shipped or (recipe.start and recipe.start not in shipped):
+    if recipe.id not in shipped or recipe.start not in shipped:
         return recipe.id in shipped
-    begun = load_card(recipe.id).extra.get("start_sha256")
-    return not recipe.start or begun == load_card(recipe.start).sha256
+    return load_card(recipe.id).extra.get("start_sha256") == load_card(recipe.start).sha256
 
 
 def train_next() -> bool:

@@ -31,8 +31,9 @@ BASIS = ("data", "test", "mean", "std", "crop", "flip", "clip", "weight_decay", 
 SERIES_START = "streetdigits-resnet20-vanilla"
 SEEDS = (1, 2)
 """The other seeds, of whole trainings: at full precision, and at four bits from there."""
-STRENGTHS = dict.fromkeys(("raw", "folded", "operator"), (1e-2, 1e-1))
-"""The penalty's strengths in the beta series, by the kernel that it acts on."""
+ARMS, BETAS = ("raw", "folded", "operator"), (1e-2, 1e-1)
+"""What the penalty acts on in the beta series, and its strengths."""
+WEIGHT_BITS = 8
 RATE = {"resnet20": 0.02, "plain20": 0.01}
 """A tenth of the rate that the start was trained at."""
 
@@ -66,7 +67,6 @@ class Member:
     arch: str
     start: str
     act_bits: int
-    weight_bits: int = 8
     attacked: bool = False
     seed: int = 0
 
@@ -75,7 +75,7 @@ class Member:
         """The name of its files."""
         attack = "-rfgsm" if self.attacked else ""
         seed = f"-s{self.seed}" if self.seed else ""
-        bits = f"-w{self.weight_bits}a{self.act_bits}"
+        bits = f"-w{WEIGHT_BITS}a{self.act_bits}"
         return f"{self.dataset}-{self.arch}-{self.start}{attack}{bits}{seed}"
 
     def text(self) -> str:
@@ -89,7 +89,7 @@ class Member:
             "epochs": 2,
             "learning_rate": RATE[self.arch],
             "warmup_epochs": 0.25,
-            "quant": {"act_bits": self.act_bits, "weight_bits": self.weight_bits},
+            "quant": {"act_bits": self.act_bits, "weight_bits": WEIGHT_BITS},
             "stored": "int8",
             "seed": self.seed,
         }
@@ -154,7 +154,7 @@ def seeds() -> list[Seeded]:
 
 def series() -> list[Graded]:
     """The beta series: each arm at its strengths; vanilla and the paper's arm without decay too."""
-    arms = [Graded(arm=arm, beta=beta) for arm, betas in STRENGTHS.items() for beta in betas]
+    arms = [Graded(arm=arm, beta=beta) for arm, beta in itertools.product(ARMS, BETAS)]
     decayed = [Graded(arm="none"), *arms]
     bare = [Graded(arm="none"), Graded(arm="raw", beta=1e-2)]
     return [*decayed, *(dataclasses.replace(member, weight_decay=0.0) for member in bare)]

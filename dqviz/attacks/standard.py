@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import torch
 from torch import nn
@@ -16,7 +17,6 @@ from torch import nn
 from dqviz.attacks.apgd import APGD, AscentHunt
 from dqviz.attacks.base import Attack, Outcome, Progress, joined, split
 from dqviz.attacks.hunt import Batch, Hunt
-from dqviz.attacks.norms import Radius
 from dqviz.attacks.square import Square, SquareHunt
 
 TARGETS = 9
@@ -121,63 +121,59 @@ class Standard(Attack):
         Between attacks batches of which few images still stand are put together.
         """
         batches = split(images, labels, batch_size)
+        each = len(batches) * self.total
         results: list[Outcome] = []
         for epsilon in self.epsilons:
+            before, done = each * len(results), 0
             hunts = [self.hunt(Batch(*batch, epsilon, early_stop)) for batch in batches]
-            tally = Tally(len(results), len(self.epsilons), len(batches) * self.total, progress)
-            self._run_stages(hunts, epsilon, batch_size, tally)
+            for step in self.walk(hunts, batch_size, self.generators()):
+                done = step.done
+                if progress is not None:
+                    progress(before + done, each * len(self.epsilons))
+            if progress is not None and done < each:
+                progress(before + each, each * len(self.epsilons))
             results.append(joined([Outcome(hunt.answer, hunt.broken_by) for hunt in hunts]))
         return results
 
-    def _run_stages(
-        self, hunts: list[StandardHunt], epsilon: Radius, batch_size: int, tally: Tally
-    ) -> None:
+    def walk(
+        self,
+        hunts: Sequence[StandardHunt],
+        batch_size: int,
+        generators: Sequence[torch.Generator],
+    ) -> Iterator[Taken]:
+        """All steps of all three attacks on all batches, which judge after each attack.
+
+        Args:
+            hunts: the batches, of one epsilon.
+            batch_size: how many images that still stand may be attacked as one batch.
+            generators: one for each run of an attack.
+        """
         known = [hunt.stages for hunt in hunts if len(hunt.moving) > 0]
         stages: Sequence[APGD | Square] = known[0] if known else self.stages(4)
-        generators = self.generators()
+        first = done = 0
         for code, (stage, longest) in enumerate(zip(stages, self.stages(4), strict=True), FIRST):
             for group in grouped(hunts, batch_size):
-                inner = stage.hunt(together(group, epsilon))
-                for _ in inner.walk(generators[: stage.restarts]):
-                    tally.step(len(group))
+                inner = stage.hunt(together(group))
+                steps = inner.walk(generators[first : first + stage.restarts])
+                for step, (restart, loss) in enumerate(steps, start=1):
+                    yield Taken(inner, first + restart, loss, done + step * len(group))
+                done += longest.total * len(group)
                 parts = [len(hunt.images) for hunt in group]
                 answers, fooling = (torch.split(x, parts) for x in (inner.answer, inner.fooling))
                 for hunt, answer, fools in zip(group, answers, fooling, strict=True):
                     hunt.judge(code, answer, fools)
-                tally.finish(len(group) * longest.total)
             # A stage that replaces another leaves the rest of that one's generators unused.
-            generators = generators[longest.restarts :]
+            first += longest.restarts
 
 
-class Tally:
-    """How many steps are done, told as they are taken.
+class Taken(NamedTuple):
+    """A step: of which hunt, the number of its run, the losses, and how many steps of single
+    batches are done."""
 
-    Args:
-        before: epsilons that are done.
-        epsilons: how many there are.
-        each: steps of each epsilon.
-        progress: who is told.
-    """
-
-    def __init__(self, before: int, epsilons: int, each: int, progress: Progress | None) -> None:
-        self.done = self.counted = before * each
-        self.total = epsilons * each
-        self.progress = progress
-
-    def step(self, batches: int) -> None:
-        """One step of so many batches."""
-        self._tell(self.done + batches)
-
-    def finish(self, steps: int) -> None:
-        """So many steps are over, whether they were all taken or not."""
-        self.counted += steps
-        if self.done < self.counted:
-            self._tell(self.counted)
-
-    def _tell(self, done: int) -> None:
-        self.done = done
-        if self.progress is not None:
-            self.progress(done, self.total)
+    inner: AscentHunt | SquareHunt
+    restart: int
+    loss: torch.Tensor
+    done: int
 
 
 def grouped(hunts: Sequence[StandardHunt], batch_size: int) -> list[list[StandardHunt]]:
@@ -193,13 +189,13 @@ def grouped(hunts: Sequence[StandardHunt], batch_size: int) -> list[list[Standar
     return groups
 
 
-def together(hunts: Sequence[StandardHunt], epsilon: Radius) -> Batch:
+def together(hunts: Sequence[StandardHunt]) -> Batch:
     """Several batches as one, of which those images are attacked that still stand."""
     starts = itertools.accumulate((len(hunt.images) for hunt in hunts), initial=0)
     return Batch(
         torch.cat([hunt.images for hunt in hunts]),
         torch.cat([hunt.labels for hunt in hunts]),
-        epsilon,
+        hunts[0].epsilon,
         hunts[0].early_stop,
         torch.cat([hunt.moving + start for hunt, start in zip(hunts, starts, strict=False)]),
     )
@@ -226,23 +222,15 @@ class StandardHunt(Hunt):
 
     def walk(self, generators: Sequence[torch.Generator]) -> Iterator[tuple[int, torch.Tensor]]:
         """All steps of all three attacks: the number of the run, counted over all, the losses."""
-        first = 0
-        stages: Sequence[APGD | Square] = self.stages
-        for code, stage in enumerate(stages, start=FIRST):
-            batch = Batch(self.images, self.labels, self.epsilon, self.early_stop, self.moving)
-            self.inner = stage.hunt(batch)
-            for restart, loss in self.inner.walk(generators[first : first + stage.restarts]):
-                self.x = self._merged(self.inner.x, self.moving)
-                yield first + restart, loss
-            answer, fooling = self.inner.answer, self.inner.fooling
-            self.inner = None
-            self.judge(code, answer, fooling)
-            # A stage that replaces another leaves the rest of that one's generators unused.
-            first += self.attack.stages(4)[code - FIRST].restarts
+        for step in self.attack.walk([self], len(self.images), generators):
+            self.inner = step.inner
+            self.x = self._merged(step.inner.x, self.moving)
+            yield step.restart, step.loss
 
     def judge(self, code: int, answer: torch.Tensor, fooling: torch.Tensor) -> None:
         """Take an attack's answers (N, C, H, W), and leave what fools (N,) out of the next."""
         self.kept = self._with(answer, fooling)
+        self.inner = None
         broken = self.moving[fooling[self.moving]]
         known = self.breakers[broken]
         self.breakers[broken] = torch.where(known > 0, known, code)
@@ -259,9 +247,8 @@ class StandardHunt(Hunt):
     @property
     def answer(self) -> torch.Tensor:
         """What is kept, and the current attack's answer where that fools, or it is the first."""
-        return (
-            self.kept if self.inner is None else self._with(self.inner.answer, self.inner.fooling)
-        )
+        inner = self.inner
+        return self.kept if inner is None else self._with(inner.answer, inner.fooling)
 
     @property
     def broken_by(self) -> torch.Tensor:

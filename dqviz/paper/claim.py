@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from . import effects as measure
 from .effects import Effect, Evidence
 from .networks import HARDENED, Network, pairs
-from .plan import HEADLINE, ROBUST
+from .plan import HEADLINE, ROBUST, VERDICTS_ATTACK
 
 Effects = list[Effect | None]
 Measure = Callable[[Evidence, Sequence[Network], str], Effects]
@@ -75,7 +75,7 @@ def hardened(claim: Measure) -> Measure:
 
 def pgd(one: str, other: tuple[str, str] | str) -> Measure:
     """The same under the attack that verdicts rest on."""
-    return attacked(one, other, experiment=ROBUST, label="pgd", epsilon=HEADLINE)
+    return attacked(one, other, experiment=ROBUST, label=VERDICTS_ATTACK, epsilon=HEADLINE)
 
 
 def of(method: str, effect: Callable[[Evidence, Network], Effect | None]) -> Measure:

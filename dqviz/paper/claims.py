@@ -27,6 +27,7 @@ from .plan import (
     SQUEEZED,
     STRONGEST,
     TRANSFER,
+    VERDICTS_ATTACK,
 )
 
 ROBUSTMQ = "RobustMQ (arXiv 2308.02350) finds quantized networks more robust, fewer bits more so."
@@ -49,7 +50,7 @@ CLAIMS = (
         others=f"{ROBUSTMQ} {BERNHARD}",
         scale=POINTS,
         measure=attacked(
-            VANILLA, (VANILLA, FULL), experiment=ROBUST, label="pgd", epsilon=HEADLINE
+            VANILLA, (VANILLA, FULL), experiment=ROBUST, label=VERDICTS_ATTACK, epsilon=HEADLINE
         ),
         page="robustness",
         link={"attack": "PGD", "eps": "1/255"},
@@ -194,7 +195,7 @@ CLAIMS = (
             experiment=TRANSFER,
             label=OTHER_BITS,
             epsilon=BLACK_BOX,
-            against=(ROBUST, "pgd"),
+            against=(ROBUST, VERDICTS_ATTACK),
         ),
         page="robustness",
         link={"view": "Transfer", "attack": "PGD", "eps": "2/255"},
@@ -224,7 +225,7 @@ CLAIMS = (
             DQ,
             VANILLA,
             experiment=ROBUST,
-            label="pgd",
+            label=VERDICTS_ATTACK,
             epsilon=HEADLINE,
             against=(SQUEEZED, ""),
         ),
@@ -269,7 +270,7 @@ CLAIMS = (
         measure=between(
             DQ,
             VANILLA,
-            lambda e, a, b: measure.cost_ratio(e, a, b, experiment=ROBUST, label="pgd"),
+            lambda e, a, b: measure.cost_ratio(e, a, b, experiment=ROBUST, label=VERDICTS_ATTACK),
         ),
         page="studies",
     ),

@@ -16,7 +16,7 @@ STEPS = 10
 QUERIES = 200
 ATTACKS = ("fgsm", "rfgsm", "bim", "pgd")
 VERDICTS_ATTACK = "pgd"
-"""The only one that networks of other seeds than the first are put under."""
+"""The attack that verdicts rest on: the only one for other seeds than the first."""
 ATTACKED_AT = 4 / 255
 """At which networks trained on attacked images are attacked: that of their training."""
 SQUEEZE_BITS, SQUEEZE_MEDIAN = 5, 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 
 import pytest
@@ -282,15 +283,9 @@ def test_a_copy_is_believed_of_broken_images_where_it_is_in_no_doubt(
     net: Classifier, images: torch.Tensor, labels: torch.Tensor
 ) -> None:
     asked: list[int] = []
-
-    class Judge(nn.Module):
-        """The network, which counts what it is asked."""
-
-        def forward(self, x: torch.Tensor) -> torch.Tensor:
-            asked.append(len(x))
-            return net(x)
-
-    attack = make("apgd_ce", Judge().eval(), eps=0.05, gradients_of=net)
+    judge = copy.deepcopy(net)
+    judge.register_forward_pre_hook(lambda _, inputs: asked.append(len(inputs[0])))
+    attack = make("apgd_ce", judge, eps=0.05, gradients_of=net)
     right = nn.functional.one_hot(labels, 5).float()
     wrong, unsure = 1 - right, 0.99 * right + nn.functional.one_hot((labels + 1) % 5, 5)
     broken = torch.ones_like(labels, dtype=torch.bool)

@@ -381,18 +381,13 @@ def test_batches_of_few_standing_images_are_attacked_as_one_and_end_alike(
     labels: torch.Tensor,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    sizes_seen: list[int] = []
-
-    class Counted(nn.Module):
-        def forward(self, x: torch.Tensor) -> torch.Tensor:
-            sizes_seen.append(len(x))
-            return net(x)
-
-    attack = Standard(Counted().eval(), eps=(0.01, 0.04), steps=6, queries=20, seed=4)
+    asked: list[int] = []
+    net.register_forward_pre_hook(lambda _, inputs: asked.append(len(inputs[0])))
+    attack = Standard(net, eps=(0.01, 0.04), steps=6, queries=20, seed=4)
 
     def run(most: int) -> tuple[list[Outcome], list[int], list[tuple[int, int]]]:
         monkeypatch.setattr("dqviz.attacks.standard.MOST_BATCHES", most)
-        sizes_seen.clear()
+        asked.clear()
         told: list[tuple[int, int]] = []
         found = attack.outcomes(
             images,
@@ -401,7 +396,7 @@ def test_batches_of_few_standing_images_are_attacked_as_one_and_end_alike(
             batch_size=3,
             progress=lambda *step: told.append(step),
         )
-        return found, list(sizes_seen), told
+        return found, list(asked), told
 
     attack(images, labels)  # looks at what it gets, once
     (apart, many, _), (merged, few, told) = run(1), run(8)

@@ -66,6 +66,9 @@ class Emulated(nn.Module):
     Images (N, C, H, W) in [0, 1] in, float32 logits (N, classes) out.
     """
 
+    rounds = True
+    """As a prepared network says that its logits are approximate."""
+
     def __init__(self, network: fx.GraphModule) -> None:
         super().__init__()
         self.network = copy.deepcopy(network)

@@ -7,7 +7,7 @@ Parameter-free Attacks*, https://arxiv.org/abs/2003.01690. The step-size rule is
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import nn
@@ -29,7 +29,9 @@ class APGD(Attack):
 
     Where gradients are taken of a copy (`gradients_of`), the losses that steer the step sizes and
     rank points are the copy's; whether a point fools is said by the network itself, but for further
-    points of an image that it has called fooled where the copy is in no doubt.
+    points of an image that it has called fooled where the copy is in no doubt. Images that no point
+    fools by the middle of a run are left to the network itself from there, if the copy rounds its
+    logits too: small steps raise the loss by less than bfloat16 tells apart.
 
     Args:
         model: see `Attack`, as for the other arguments.
@@ -91,6 +93,8 @@ class APGD(Attack):
         self.starts = restarts if random_start else 1
         self.restarts = self.starts * len(self.losses)
         self.checkpoints = checkpoints(steps)
+        self.middle = steps // 2
+        """After how many steps of a run a copy that rounds is not enough."""
 
     def hunt(self, batch: Batch) -> AscentHunt:
         """One batch under this attack."""
@@ -100,7 +104,8 @@ class APGD(Attack):
 class AscentHunt(Hunt):
     """One batch of ascents; `best` (N, C, H, W) is each image's best point of all restarts.
 
-    `fooling` (N,) says which of them fool the network.
+    `fooling` (N,) says which of them fool the network, `exact` (N,) of which images the network
+    itself is asked for losses and gradients.
     """
 
     attack: APGD
@@ -110,6 +115,7 @@ class AscentHunt(Hunt):
         self.best = self.images
         self.best_loss = torch.full((len(self.images),), -math.inf, device=self.images.device)
         self.fooling = torch.zeros_like(self.labels, dtype=torch.bool)
+        self.exact = torch.zeros_like(self.fooling)
         self.clean = self._clean_logits()
         if self.early_stop and len(self.moving) > 0:
             rows = self.moving
@@ -141,17 +147,18 @@ class AscentHunt(Hunt):
             self.aim = self.loss.aim(self.clean, self.labels)
         self.x = self.best.index_copy(0, self.moving, start[self.moving].clamp(0, 1))
         self.ascent = Ascent(self.x[self.moving], of_rows(self.epsilon, self.moving))
+        self.exact = torch.zeros_like(self.fooling)
 
     def step(self) -> torch.Tensor:
         """Move every image that still moves; the losses before it, shape (N,)."""
         loss = torch.full_like(self.best_loss, math.nan)
         if len(self.moving) == 0:
             return loss
-        rows, ascent = self.moving, self.ascent
-        gradient, losses, logits = self.attack.gradient(
-            ascent.x, self.labels[rows], loss=self.loss, aim=self.aim[rows]
-        )
-        loss[rows] = losses
+        ascent = self.ascent
+        if ascent.steps == self.attack.middle and self.attack.networks.rounds:
+            self._be_exact()
+        gradient, losses, logits = self._asked(self._gradient)
+        loss[self.moving] = losses
         sign = -1 if self.attack.targeted else 1
         ascent.note(sign * gradient, sign * losses)
         self._keep_best(sign * losses, logits)
@@ -168,16 +175,50 @@ class AscentHunt(Hunt):
         """Look at the last points too, without their gradients."""
         if len(self.moving) == 0:
             return
-        rows = self.moving
-        logits = self.attack.networks.source_logits(self.x[rows], self.labels[rows])
-        losses = self.loss(logits, self.labels[rows], self.aim[rows])
+        (logits,) = self._asked(self._logits)
+        losses = self.loss(logits, self.labels[self.moving], self.aim[self.moving])
         self._keep_best(-losses if self.attack.targeted else losses, logits)
+
+    def _be_exact(self) -> None:
+        """Leave the images that still stand to the network itself, from their best points on."""
+        standing = ~self.fooling[self.moving]
+        self.exact = self.exact.index_copy(0, self.moving, standing)
+        self.ascent.go_back(standing)
+        self.x = self.x.index_copy(0, self.moving, self.ascent.x)
+
+    def _asked(
+        self, ask: Callable[[torch.Tensor, bool], tuple[torch.Tensor, ...]]
+    ) -> tuple[torch.Tensor, ...]:
+        """What is to be known of the moving images, of each from the network that it is left to.
+
+        Args:
+            ask: takes rows, and whether they are left to the network itself.
+        """
+        rows, exact = self.moving, self.exact[self.moving]
+        if bool(exact.all()) or not bool(exact.any()):
+            return ask(rows, bool(exact[0]))
+        back = torch.argsort(torch.argsort(exact, stable=True))
+        parts = zip(ask(rows[~exact], False), ask(rows[exact], True), strict=True)
+        return tuple(torch.cat(pair)[back] for pair in parts)
+
+    def _gradient(self, rows: torch.Tensor, exact: bool) -> tuple[torch.Tensor, ...]:
+        aim = self.aim[rows]
+        return self.attack.gradient(
+            self.x[rows], self.labels[rows], loss=self.loss, aim=aim, exact=exact
+        )
+
+    def _logits(self, rows: torch.Tensor, exact: bool) -> tuple[torch.Tensor, ...]:
+        networks = self.attack.networks
+        ask = networks.logits if exact else networks.source_logits
+        return (ask(self.x[rows], self.labels[rows]),)
 
     def _keep_best(self, losses: torch.Tensor, logits: torch.Tensor) -> None:
         """Keep the moving images' points that are better, and let rest who has been fooled."""
         rows = self.moving
         before = self.fooling[rows]
-        fooling = self.attack.fools(self.x[rows], self.labels[rows], logits, broken=before)
+        fooling = self.attack.fools(
+            self.x[rows], self.labels[rows], logits, broken=before, exact=self.exact[rows]
+        )
         better = (fooling & ~before) | ((fooling == before) & (losses > self.best_loss[rows]))
         kept = rows[better]
         self.best = self.best.index_copy(0, kept, self.x[kept])

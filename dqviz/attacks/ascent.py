@@ -89,6 +89,12 @@ class Ascent:
         self.best_before = self.best
         self.rises = torch.zeros_like(self.rises)
 
+    def go_back(self, rows: torch.Tensor) -> None:
+        """Put some images, (N,) bool, back to their best points, whose losses are not believed."""
+        self.x = torch.where(rows.view(-1, 1, 1, 1), self.best_x, self.x)
+        self.best = self.best.masked_fill(rows, -math.inf)
+        self.best_before = self.best_before.masked_fill(rows, -math.inf)
+
     def advance(self, images: torch.Tensor, epsilon: Radius, ball: Ball) -> torch.Tensor:
         """Take a step with momentum within the ball around the images; the points reached."""
         share = MOMENTUM if self.steps > 0 else 1.0

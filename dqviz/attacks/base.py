@@ -229,6 +229,7 @@ class Attack(abc.ABC):
         *,
         loss: Loss | None = None,
         aim: torch.Tensor | None = None,
+        exact: bool = False,
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """The loss's gradient at x (N, C, H, W), the losses (N,), the logits: of `gradients_of`.
 
@@ -237,11 +238,12 @@ class Attack(abc.ABC):
             labels: (N,).
             loss: None takes the attack's own.
             aim: what the loss keeps of the clean images; None if x are those.
+            exact: whether the network itself is asked instead.
 
         Raises:
             AttackError: if the network passes no gradient to its input, or one that is not finite.
         """
-        return self.networks.gradient(x, labels, loss or self.loss, aim)
+        return self.networks.gradient(x, labels, loss or self.loss, aim, exact=exact)
 
     def fooled(self, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         """Which images have reached the attack's goal by their logits, shape (N,)."""
@@ -255,21 +257,25 @@ class Attack(abc.ABC):
         hint: torch.Tensor,
         *,
         broken: torch.Tensor | None = None,
+        exact: torch.Tensor | None = None,
     ) -> torch.Tensor:
         """Which images x fool the network itself, (N,), given the logits of `gradients_of` there.
 
         Where that is a copy, the network is asked about those images only that fool the copy, or
         come within `DOUBTFUL` of it. Of an image that fools the network at another point already,
         (N,) bool `broken`, the copy is believed on either side of that doubt: only which of two
-        points is kept hangs on it.
+        points is kept hangs on it. Logits of the network itself, (N,) bool `exact`, need no second
+        look.
         """
+        fooled = self.fooled(hint, labels)
         if self.networks.are_one:
-            return self.fooled(hint, labels)
+            return fooled
         margin = -margins(hint, labels) if self.targeted else margins(hint, labels)
         doubt = DOUBTFUL * (hint.amax(1) - hint.amin(1))
-        broken = torch.zeros_like(labels, dtype=torch.bool) if broken is None else broken
-        fooled = broken & (margin > doubt)
-        near = ((margin >= -doubt) & ~fooled).nonzero()[:, 0]
+        known = torch.zeros_like(fooled) if broken is None else broken & (margin > doubt)
+        if exact is not None:
+            known = known | exact
+        near = ((margin >= -doubt) & ~known).nonzero()[:, 0]
         if len(near) > 0:
             logits = self.networks.logits(x[near], labels[near])
             fooled[near] = self.fooled(logits, labels[near])

@@ -43,17 +43,30 @@ class Networks:
         """Whether gradients are taken of the very network that is judged."""
         return self.source is self.model
 
+    @property
+    def rounds(self) -> bool:
+        """Whether the source is a copy whose logits are rounded too, not its gradients alone."""
+        return getattr(self.source, "rounds", False) is True
+
     def gradient(
-        self, x: torch.Tensor, labels: torch.Tensor, loss: Loss, aim: torch.Tensor | None
+        self,
+        x: torch.Tensor,
+        labels: torch.Tensor,
+        loss: Loss,
+        aim: torch.Tensor | None,
+        *,
+        exact: bool = False,
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """The loss's gradient at x, the losses (N,) and the logits, of the source.
+        """The loss's gradient at x, the losses (N,) and the logits: of the source, or the network
+        itself if `exact`.
 
         Raises:
             AttackError: if the network passes no gradient to its input, or one that is not finite.
         """
         x = x.detach().requires_grad_()
-        logits = self.source(x)
-        self._check(self.source, x, logits, labels)
+        network = self.model if exact else self.source
+        logits = network(x)
+        self._check(network, x, logits, labels)
         losses = loss(logits, labels, aim)
         try:
             (gradient,) = torch.autograd.grad(losses.sum(), x)

@@ -7,9 +7,10 @@ import dataclasses
 import pytest
 import torch
 from torch import nn
+from torch.nn import functional
 
 from benchmarks.emulation import emulated
-from dqviz.attacks import BIM, prepare_for_attack
+from dqviz.attacks import APGD, BIM, prepare_for_attack
 from dqviz.attacks.arithmetic import PRECISIONS, in_words, own_arithmetic, threads_of
 from dqviz.attacks.fast import choose, gradients_in, kind_of
 from dqviz.models import build
@@ -160,3 +161,60 @@ def test_a_copy_that_errs_says_of_no_image_that_it_is_fooled(
     assert right.any()
     assert torch.equal(resting[right], final[right])
     assert not torch.equal(resting[right], images[right])
+
+
+class Rough(nn.Module):
+    """A copy whose logits are right to half a unit only, with another network's gradients."""
+
+    def __init__(self, network: nn.Module, other: nn.Module, *, rounds: bool) -> None:
+        super().__init__()
+        self.network = network
+        self.other = other
+        self.rounds = rounds
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        astray = self.other(x)
+        return astray - astray.detach() + (2 * self.network(x)).round().detach() / 2
+
+
+@pytest.mark.parametrize("loss", ["cross_entropy", "dlr"])
+def test_apgd_leaves_what_withstands_a_rough_copy_to_the_network_itself(
+    loss: str, net: Classifier, images: torch.Tensor, labels: torch.Tensor
+) -> None:
+    """For the second half of the steps: then it breaks all images that it breaks without a copy."""
+    other = nn.Sequential(nn.Flatten(), nn.Linear(images[0].numel(), 5)).requires_grad_(False)
+
+    def broken(gradients_of: nn.Module | None, steps: int = 20) -> torch.Tensor:
+        attack = APGD(net, eps=0.03, steps=steps, loss=loss, seed=1, gradients_of=gradients_of)
+        resting, final = (attack(images, labels, early_stop=rests) for rests in (True, False))
+        fooled = net(final).argmax(1) != labels
+        assert torch.equal(fooled, net(resting).argmax(1) != labels)
+        return fooled
+
+    astray, helped = (broken(Rough(net, other, rounds=rounds)) for rounds in (False, True))
+    assert broken(None).sum() >= broken(None, steps=10).sum() > astray.sum() + 3
+    assert (broken(None) <= helped).all()
+
+
+def test_the_second_half_asks_the_network_of_standing_images_only(
+    net: Classifier, images: torch.Tensor, labels: torch.Tensor
+) -> None:
+    """The losses of a step tell who was asked: a rough copy's belong to rounded logits.
+
+    In the fifth of eight, images that still stand go back to their best points.
+    """
+    copy = Rough(net, net, rounds=True)
+    attack = APGD(net, eps=0.02, steps=8, gradients_of=copy)
+    before = images
+    for step in attack.iterate(images, labels):
+        if step.step not in (1, 5):
+            own, rough = (
+                functional.cross_entropy(network(before), labels, reduction="none")
+                for network in (net, copy)
+            )
+            exact, late = torch.isclose(step.loss, own), step.step > 5
+            assert (exact | torch.isclose(step.loss, rough)).all()
+            assert exact.any() == late
+            assert not exact.all()
+            assert not late or (net(step.best).argmax(1) == labels)[exact].any()
+        before = step.adversarial

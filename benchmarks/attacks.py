@@ -11,7 +11,9 @@ at work disturb less. Robust accuracy is that of the network
 itself in float32. Memory is the most that a process of its own took for one batch, beyond what it
 held before. PGD starts at the image; the others from seeds of their own. APGD, Square and the
 ensemble of torchattacks always leave images alone that are wrong from the outset, and the latter
-two those that are fooled: they are to be set beside ours with early stopping.
+two those that are fooled: they are to be set beside ours with early stopping. Its Square draws one
+square for a whole batch, and the same ones for each batch, so that its robust accuracy moves by two
+points from seed to seed.
 """
 
 from __future__ import annotations

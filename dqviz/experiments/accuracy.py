@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 
 from dqviz.attacks import BREAKERS, Outcome
@@ -62,7 +60,8 @@ def measure(spec: ExperimentSpec, bench: Workbench, steps: Steps) -> Findings:
             numbers[BROKEN_BY] = _broken_by(attacked[epsilon], clean)
             rows += _share_rows(numbers[BROKEN_BY])
         found.add(rows, attack=spec.attack.name, epsilon=epsilon)
-        found.samples += [_sample(spec, epsilon, *number) for number in numbers.items()]
+        for metric, number in numbers.items():
+            found.add_sample(metric, number.numpy(), attack=spec.attack.name, epsilon=epsilon)
     return found
 
 
@@ -103,13 +102,6 @@ def _share_rows(broken_by: torch.Tensor) -> list[Row]:
     """The share of images that each attack broke, that were wrong before, and that stand."""
     shares = [float((broken_by == code).double().mean()) for code in range(len(BREAKERS))]
     return value_rows(NETWORK, -1, BROKEN_BY, zip(BREAKERS, shares, strict=True))
-
-
-def _sample(
-    spec: ExperimentSpec, epsilon: float, metric: str, numbers: torch.Tensor
-) -> dict[str, Any]:
-    where = {"attack": spec.attack.name, "epsilon": epsilon, "layer": NETWORK}
-    return {**where, "metric": metric, "value": numbers.numpy()}
 
 
 def _cost_rows(setting: Setting) -> list[Row]:

@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import math
-from typing import Any
-
-import torch
 
 from dqviz.data.corruptions import corrupt
 from dqviz.measure.accuracy import correctness, wilson
-from dqviz.measure.rows import NETWORK
 from dqviz.specs import CORRUPTIONS, ExperimentSpec
 
 from .findings import Findings, proportion_rows
@@ -31,7 +27,7 @@ def measure(spec: ExperimentSpec, bench: Workbench, steps: Steps) -> Findings:
     add_notes(found, setting)
     clean = setting.correct(judging)
     found.add(proportion_rows("clean_accuracy", setting.clean(judging)), attack="none")
-    found.samples.append(_sample("none", "clean_accuracy", clean))
+    found.add_sample("clean_accuracy", clean.float().numpy(), attack="none", epsilon=math.nan)
     wanted = [(name, severity) for name in CORRUPTIONS for severity in spec.severities]
     for (name, severity), part in zip(wanted, measuring.split([1] * len(wanted)), strict=True):
         right = correctness(
@@ -43,15 +39,5 @@ def measure(spec: ExperimentSpec, bench: Workbench, steps: Steps) -> Findings:
         )
         metric = f"corrupted_accuracy_{severity}"
         found.add(proportion_rows(metric, wilson(int(right.sum()), len(right))), attack=name)
-        found.samples.append(_sample(name, metric, right))
+        found.add_sample(metric, right.float().numpy(), attack=name, epsilon=math.nan)
     return found
-
-
-def _sample(attack: str, metric: str, right: torch.Tensor) -> dict[str, Any]:
-    return {
-        "attack": attack,
-        "epsilon": math.nan,
-        "layer": NETWORK,
-        "metric": metric,
-        "value": right.float().numpy(),
-    }

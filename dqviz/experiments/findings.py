@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -39,6 +39,13 @@ class Findings:
     def add(self, rows: Iterable[Row], **columns: Any) -> None:
         """Adds measured rows, all with the given columns."""
         self.rows += [dict(zip(Row._fields, row, strict=True), **columns) for row in rows]
+
+    def add_sample(
+        self, metric: str, value: Sequence[float] | np.ndarray, *, attack: str, epsilon: float
+    ) -> None:
+        """Adds a number for every image that concerns the whole network; NaN for no epsilon."""
+        where = {"attack": attack, "epsilon": epsilon, "layer": NETWORK}
+        self.samples.append({**where, "metric": metric, "value": value})
 
 
 def proportion_rows(metric: str, share: Proportion) -> list[Row]:

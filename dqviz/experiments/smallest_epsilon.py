@@ -51,9 +51,8 @@ def measure(spec: ExperimentSpec, bench: Workbench, steps: Steps) -> Findings:
     add_notes(found, setting)
     rows, smallest = _searched(setting, bound, searching)
     rows = proportion_rows("clean_accuracy", setting.clean(judging)) + rows
-    where = {"attack": spec.attack.name, "epsilon": bound}
-    found.add(rows, **where)
-    found.samples.append({**where, "layer": NETWORK, "metric": SMALLEST, "value": smallest})
+    found.add(rows, attack=spec.attack.name, epsilon=bound)
+    found.add_sample(SMALLEST, smallest, attack=spec.attack.name, epsilon=bound)
     return found
 
 

@@ -6,7 +6,7 @@ import time
 
 import streamlit as st
 
-from dqviz.experiments.durations import duration
+from dqviz.experiments.durations import duration, remaining
 from dqviz.experiments.handle import CANCELLED, DONE, FAILED, QUEUED, RUNNING
 from dqviz.experiments.kept import KEPT_BYTES
 from dqviz.jobs import JobError, View
@@ -137,9 +137,7 @@ def _progress(view: View) -> str:
     text = view.text[:1].upper() + view.text[1:]
     if view.state == QUEUED and view.before:
         return f"{text}, {view.before} before it"
-    if view.seconds_left is not None:
-        return f"{text}, about {duration(view.seconds_left)} left"
-    return text
+    return f"{text}{remaining(view.seconds_left)}"
 
 
 def _when(view: View) -> str:

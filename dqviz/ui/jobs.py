@@ -17,7 +17,7 @@ import streamlit as st
 
 from dqviz.data import data_folder
 from dqviz.experiments import Engine
-from dqviz.experiments.durations import duration
+from dqviz.experiments.durations import remaining
 from dqviz.experiments.handle import FAILED
 from dqviz.experiments.kept import KeptResults
 from dqviz.jobs import Book
@@ -178,8 +178,8 @@ def _progress(request: Request) -> tuple[float, str]:
     fraction, text = request.progress
     if request.before:
         text += f", {request.before} before it"
-    elif request.seconds_left is not None:
-        text += f", about {duration(request.seconds_left)} left"
+    else:
+        text += remaining(request.seconds_left)
     return fraction, text
 
 

@@ -12,7 +12,7 @@ import streamlit as st
 
 from dqviz import cards, charts
 from dqviz.charts import course as drawn
-from dqviz.experiments.durations import duration
+from dqviz.experiments.durations import remaining
 from dqviz.experiments.handle import DONE, QUEUED, RUNNING
 from dqviz.jobs import View
 from dqviz.specs.training import COURSE, LAST_GOOD
@@ -58,9 +58,10 @@ def draw() -> None:
 def _state(view: View) -> None:
     record = view.record
     if view.state in (QUEUED, RUNNING):
-        left = "" if view.seconds_left is None else f", about {duration(view.seconds_left)} left"
         with st.container(horizontal=True, vertical_alignment="bottom"):
-            st.progress(min(view.fraction, 1.0), f"{links.plain(view.text)}{left}")
+            st.progress(
+                min(view.fraction, 1.0), f"{links.plain(view.text)}{remaining(view.seconds_left)}"
+            )
             st.button(
                 "Cancel",
                 on_click=jobs.book().cancel,

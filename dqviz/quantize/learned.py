@@ -12,6 +12,8 @@ and weights learn at about the same pace.
 
 from __future__ import annotations
 
+import functools
+import math
 from typing import Any
 
 import torch
@@ -57,11 +59,28 @@ class _LearnedStep(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *grads: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
-        (grad,), (scaled,) = grads, ctx.saved_tensors
-        inside = (scaled >= 0) & (scaled <= ctx.quant_max)
-        slope = scaled.round().clamp_(0, ctx.quant_max) - scaled * inside
-        to_step = (grad * slope).sum() * ctx.gain if ctx.needs_input_grad[1] else None
-        return grad * inside, to_step, None, None
+        (scaled,) = ctx.saved_tensors
+        grad = grads[0].to(scaled.dtype)
+        edges = _edges(ctx.quant_max, scaled.dtype)
+        to_step = None
+        if ctx.needs_input_grad[1]:
+            within = torch.ops.aten.hardtanh_backward(scaled, scaled, *edges)  # 0 outside
+            slope = scaled.round().clamp_(0, ctx.quant_max).sub_(within)
+            to_step = slope.mul_(grad).sum() * ctx.gain
+        to_x = torch.ops.aten.hardtanh_backward(grad, scaled, *edges)
+        return to_x.to(grads[0].dtype), to_step, None, None
+
+
+@functools.cache
+def _edges(quant_max: int, dtype: torch.dtype) -> tuple[float, float]:
+    """The numbers next to [0, quant_max], from outside.
+
+    `hardtanh_backward` takes what lies strictly between them in one pass; a product with a mask
+    takes several times as long.
+    """
+    ends = torch.tensor([0.0, quant_max], dtype=dtype)
+    low, high = torch.nextafter(ends, torch.tensor([-math.inf, math.inf], dtype=dtype)).tolist()
+    return low, high
 
 
 class LearnedQuantizer(Quantizer):

@@ -43,6 +43,23 @@ def test_it_is_what_autograd_gives(bits):
     torch.testing.assert_close(found[1], 0.25 * expected[1])
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
+def test_the_ends_of_the_range_belong_to_it(dtype):
+    ends = torch.tensor([0.0, 3.0], dtype=dtype)
+    below = torch.nextafter(ends, torch.tensor([-9.0, -9.0], dtype=dtype))
+    above = torch.nextafter(ends, torch.tensor([9.0, 9.0], dtype=dtype))
+    x = torch.cat([ends, below, above, -ends[:1]]).requires_grad_()
+    step = torch.tensor(1.0, requires_grad=True)
+    y = learned_quantize(x, step, quant_max=3)
+    weights = torch.arange(1, 8, dtype=dtype)
+    to_x, to_step = torch.autograd.grad((y * weights).sum(), (x, step))
+    inside = torch.tensor([1, 1, 0, 1, 1, 0, 1])
+    assert torch.equal(to_x, weights * inside)
+    assert to_x.dtype == dtype
+    slopes = x.detach().double().round().clamp(0, 3) - x.detach().double() * inside
+    assert to_step.item() == pytest.approx(float((slopes * weights.double()).sum()), abs=1e-5)
+
+
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_it_rounds_as_the_affine_quantizer_does(dtype):
     x = (torch.rand(4, 1000, generator=torch.Generator().manual_seed(0)) * 3).to(dtype)

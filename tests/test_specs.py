@@ -77,7 +77,7 @@ def test_results_from_before_a_field_was_added_keep_their_key():
     assert spec_key(EXPERIMENT) == "be9e8203b59c05a5ff4b904523dd8a1e"
     assert spec_key(accuracy) == "47175018030b140c5bbefaa9f5cd306d"
     for spec in (EXPERIMENT, accuracy):
-        older = from_json(without(to_json(spec), "attack", "fast"))
+        older = from_json(without(to_json(spec), "attack", "fast", "rounded"))
         assert spec_key(older) == spec_key(spec)
 
 
@@ -87,6 +87,7 @@ def test_results_from_before_a_field_was_added_keep_their_key():
         dataclasses.replace(EXPERIMENT, kind="accuracy"),
         dataclasses.replace(EXPERIMENT, kind="accuracy", attack=AttackSpec(loss="dlr")),
         dataclasses.replace(EXPERIMENT, kind="accuracy", attack=AttackSpec(queries=10)),
+        dataclasses.replace(EXPERIMENT, kind="accuracy", fast=False, rounded=False),
     ],
 )
 def test_added_fields_that_change_numbers_change_the_key(other):
@@ -96,6 +97,10 @@ def test_added_fields_that_change_numbers_change_the_key(other):
 
 def test_the_fast_path_is_nothing_to_what_does_not_take_it():
     assert spec_key(dataclasses.replace(EXPERIMENT, fast=False)) == spec_key(EXPERIMENT)
+
+
+def test_rounded_images_are_nothing_to_what_has_no_accuracy():
+    assert spec_key(dataclasses.replace(EXPERIMENT, rounded=False)) == spec_key(EXPERIMENT)
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,7 @@ def measure(spec: ExperimentSpec, bench: Workbench, steps: Steps) -> Findings:
 
     `clean_accuracy` and, at every epsilon, `robust_accuracy`; from half a grey level up also
     `robust_accuracy_uint8`, with the attack's last images rounded to 8 bits as when saved to a
-    file. For L2 attacks it is given at every epsilon.
+    file, unless `spec.rounded` is off. For L2 attacks it is given at every epsilon.
 
     The column `estimator` names the gradient through rounding that the attack followed.
 
@@ -44,7 +44,7 @@ def measure(spec: ExperimentSpec, bench: Workbench, steps: Steps) -> Findings:
     columns = {**setting.accuracy_columns(judging), "estimator": spec.quant.estimator}
     found = Findings(columns=columns, extra=("estimator",))
     add_notes(found, setting)
-    hunting, rounding = crafting.split([1, 1])
+    hunting, rounding = crafting.split([1, int(spec.rounded)])
     # An image that the network gets wrong needs no further attack; one that another network gets
     # wrong may yet be right for this one, and one at the border comes back when it is rounded.
     attacked = setting.outcomes(hunting, early_stop=spec.crafted_on is None)
@@ -70,7 +70,8 @@ def _versions(
 ) -> dict[str, torch.Tensor]:
     """The adversarial images as they are, and rounded where that does not undo the attack."""
     versions = {"robust_accuracy": attacked.adversarial}
-    if setting.spec.attack.norm != "linf" or epsilon >= ROUNDED_FROM:
+    shows = setting.spec.attack.norm != "linf" or epsilon >= ROUNDED_FROM
+    if setting.spec.rounded and shows:
         versions["robust_accuracy_uint8"] = rounded(setting.crafted(rounding)[epsilon])
     return versions
 

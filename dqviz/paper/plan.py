@@ -189,5 +189,6 @@ def _part(
         controls=controls,
         details=details,
         fast=False,
+        rounded=False,
     )
     return Part(experiment=experiment, network=network, spec=spec, label=label)

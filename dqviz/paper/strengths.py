@@ -78,6 +78,7 @@ def _parts(network: Network, size: Size) -> Iterator[Part]:
             data=DataSpec(name=network.dataset, n_samples=n_samples),
             attack=attack,
             fast=False,
+            rounded=False,
         )
         yield Part(experiment=SERIES, network=network, spec=spec, label=label)
 

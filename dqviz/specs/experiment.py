@@ -55,7 +55,8 @@ class ExperimentSpec:
     maps of a playground; `image` is a file that replaces the data set's image. `fast` lets the
     attacks whose success alone matters (accuracy, smallest epsilon, masking) take the arithmetic
     that is fastest on this machine; success is judged in float32 either way. `severities` are those
-    of the corruptions, which need no attack.
+    of the corruptions, which need no attack. `rounded` measures accuracy on images saved at 8 bits
+    too, for which the whole attack runs once more, to its last step.
     """
 
     kind: str
@@ -73,6 +74,7 @@ class ExperimentSpec:
     image: str | None = None
     fast: bool = True
     severities: tuple[int, ...] = (1, 3, 5)
+    rounded: bool = True
 
     def __post_init__(self) -> None:
         check_types(self)

@@ -20,7 +20,7 @@ Spec = DataSpec | ModelSpec | QuantSpec | AttackSpec | DefenseSpec | Craft | Exp
 ADDED: dict[str, dict[str, Any]] = {
     "ModelSpec": {"squeeze_bits": None, "squeeze_median": None},
     "AttackSpec": {"loss": "cross_entropy", "momentum": 1.0, "queries": 500},
-    "ExperimentSpec": {"fast": False, "severities": [1, 3, 5]},
+    "ExperimentSpec": {"fast": False, "severities": [1, 3, 5], "rounded": True},
 }
 """Fields that older specifications lack, with the value that says what was computed then.
 
@@ -107,6 +107,8 @@ def _without_added(value: Any) -> Any:
     idle = dict(ADDED.get(value["class"], {}))
     if value["class"] == "ExperimentSpec" and value["kind"] not in FAST_KINDS:
         idle["fast"] = value["fast"]
+    if value["class"] == "ExperimentSpec" and value["kind"] != "accuracy":
+        idle["rounded"] = value["rounded"]
     return {
         field: _without_added(item)
         for field, item in value.items()

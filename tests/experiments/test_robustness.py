@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
@@ -60,6 +61,26 @@ def test_accuracy_says_of_every_image_whether_it_is_right(attack, model, data):
             rows = result.table[result.table["epsilon"] == epsilon]
             assert np.mean(right(version)) == pytest.approx(value(rows, metric))
     assert of(result, "clean_accuracy", 24 / 255) != of(result, "robust_accuracy", 24 / 255)
+
+
+@pytest.mark.parametrize("attack", [AttackSpec(name="bim", epsilons=(1 / 255,)), STANDARD])
+def test_without_rounded_images_the_attack_runs_once_and_the_rest_is_as_before(attack, model, data):
+    data = dataclasses.replace(data, n_samples=12)
+    whole = spec("accuracy", model, data, attack=attack)
+    asked = []
+    bench = Workbench()
+    craft = bench.outcomes
+    bench.outcomes = lambda *args, **options: (
+        asked.append(options["early_stop"]) or craft(*args, **options)
+    )
+    short = run(dataclasses.replace(whole, rounded=False), bench=bench)
+    assert asked == [True]
+    for found, everything in ((short.table, run(whole).table), (short.samples, run(whole).samples)):
+        assert "robust_accuracy_uint8" in set(everything["metric"])
+        rest = everything[everything["metric"] != "robust_accuracy_uint8"]
+        pd.testing.assert_frame_equal(
+            found, rest.reset_index(drop=True), check_dtype=False, check_categorical=False
+        )
 
 
 def test_the_ensemble_says_which_attack_broke_each_image(model, data):

@@ -170,6 +170,7 @@ def test_the_plan_names_each_result_once_and_quick_is_smaller():
     assert len({part.spec for part in whole}) == len(whole)
     assert len(quick) < len(whole) / 3
     assert not any(part.spec.fast for part in whole)  # the same numbers on every machine
+    assert not any(part.spec.rounded for part in whole)  # no verdict rests on rounded images
     transferred = [part for part in whole if part.experiment == "transfer"]
     assert {part.spec.crafted_on.model.id.rpartition("/")[2] for part in transferred} == {"vanilla"}
     assert all(part.network.training for part in transferred)

@@ -109,7 +109,7 @@ def _of_network(network: Network, size: Size) -> Iterator[Part]:
         strongest = AttackSpec(name="standard", epsilons=(HEADLINE,), steps=STEPS, queries=QUERIES)
         yield _part(STRONGEST, network, "accuracy", strongest, size.strongest)
     if network.seed == 0 and size.trust and network.training != FULL:
-        spec = AttackSpec(name="pgd", epsilons=(HEADLINE,), steps=STEPS)
+        spec = AttackSpec(name="pgd", epsilons=(HEADLINE,), steps=STEPS, queries=QUERIES)
         yield _part(TRUST, network, "masking", spec, size.trust)
 
 

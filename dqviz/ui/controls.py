@@ -59,7 +59,8 @@ def finish(sliders: Callable[[], None]) -> None:
 
 
 def _follow(part: _Part) -> None:
-    with part.place, errors.shown():
+    # The container is the fragment's own. Without it, a fragment within would be drawn below it.
+    with part.place, st.container(), errors.shown():
         settings = session.settings()
         if settings.networks:
             part.draw(settings)

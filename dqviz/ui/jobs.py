@@ -99,8 +99,10 @@ def run(specs: Sequence[ExperimentSpec], *, view: str, first: float | None = Non
     request.wait(GRACE_SECONDS)
     _show_state()
     _show_failures(request)
+    place = st.empty()  # always, so that the bar of an earlier run goes when there is none in this
     if request.is_busy:
-        _watch(request)
+        with place:
+            _watch(request)
     return _view(request, f"_last_{view}")
 
 

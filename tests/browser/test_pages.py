@@ -35,6 +35,7 @@ VIEWS = [
 """Pages, their settings, the charts on them, and one that moves with epsilon."""
 
 BACKGROUND = "getComputedStyle(document.querySelector('.stApp')).backgroundColor"
+BAR_AND_CHART = ("busy", "chart_growth")
 SLIDERS = ("eps", "abits", "wbits", "n", "steps")
 
 
@@ -170,6 +171,19 @@ def test_progress_is_shown_and_can_be_cancelled(tab):
     tab.page.get_by_role("button", name="Cancel").click()
     tab.page.wait_for_selector("text=Nothing is being computed")
     tab.settle()
+
+
+def test_progress_stands_above_the_chart_and_goes_when_a_slider_needs_none(tab):
+    tab.open("amplification")
+    tab.wait_for_chart("growth")
+    tab.slide("n", "End")
+    tab.page.wait_for_selector(".st-key-busy")
+    bar, chart = (tab.page.locator(f".st-key-{key}").bounding_box() for key in BAR_AND_CHART)
+    assert bar["y"] + bar["height"] <= chart["y"]
+    tab.slide("n", "ArrowLeft")
+    tab.page.wait_for_selector(".st-key-busy", state="detached", timeout=30_000)
+    tab.settle()
+    assert tab.page.locator("text=Computing").count() == 0
 
 
 def test_large_files_are_looked_at_with_progress_and_can_be_cancelled(tab, fake_folder):

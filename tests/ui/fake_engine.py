@@ -2,7 +2,8 @@
 
 The seed of the request says what becomes of it, so that a test in a browser can ask for any state:
 `SLOW` stays at 40 % until it is cancelled, `BAD_DATA` fails by the user's fault, `LOST` by the
-worker's. Everything else is done at once.
+worker's. So many images as `SLOW_IMAGES`, which a slider asks for, are slow too. Everything else is
+done at once.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ NETWORKS = tuple(
     for weights in ("dq", "vanilla")
 )
 SLOW, BAD_DATA, LOST = 9001, 9002, 9003
+SLOW_IMAGES = 512
 ERRORS = {
     BAD_DATA: ("there are no images in the folder data/cifar10", "DataError"),
     LOST: ("the computing process was lost twice", "worker"),
@@ -50,7 +52,7 @@ class FakeEngine:
 
     def is_known(self, spec: ExperimentSpec) -> bool:
         """Everything that is not slow counts as known, so that pages ask for it alone."""
-        return spec.data.seed != SLOW
+        return not _is_slow(spec)
 
     def release(self, owner: str, channel: str | None = None) -> None:
         """Nothing to let go."""
@@ -92,7 +94,7 @@ class FakeEngine:
 
     def _decide(self, job: Job) -> None:
         seed = job.spec.data.seed
-        if seed == SLOW or self.state == "starting":
+        if _is_slow(job.spec) or self.state == "starting":
             job.status, job.progress = RUNNING, Progress(0.4, "crafting the perturbation")
             self.slow.append(job)
         elif seed in ERRORS:
@@ -106,3 +108,8 @@ class FakeEngine:
     def _release(self, job: Job) -> None:
         self._jobs.pop(job.key, None)
         job.finish(CANCELLED)
+
+
+def _is_slow(spec: ExperimentSpec) -> bool:
+    asked = spec.kind != "playground" and spec.data.n_samples == SLOW_IMAGES
+    return asked or spec.data.seed == SLOW

@@ -16,6 +16,8 @@ from dqviz.charts.style import SLOTS, layout
 HEIGHT = 360
 ARMS = {"raw": 0, "folded": 1, "operator": 3}
 """The slot of each arm."""
+SHIFT = {"raw": 0.93, "folded": 1.0, "operator": 1.07}
+"""By how much the markers of an arm stand beside their beta, so that whiskers do not overlap."""
 PENALTY = r"L = L_{CE} + \frac{\beta}{2}\, P(W)"
 
 
@@ -105,8 +107,9 @@ def strength(table: pd.DataFrame, measure: str) -> Chart:
     return Chart(
         figure=figure,
         title=what.title,
-        how_to_read=f"{what.how}{grey} Open markers are without weight decay. One seed each: "
-        "differences as small as those between seeds mean nothing.",
+        how_to_read=f"{what.how}{grey} Open markers are without weight decay. Markers of one "
+        "beta stand side by side. One seed each: differences as small as those between seeds mean "
+        "nothing.",
         formula=PENALTY,
         alt=_alt(what.title, table, measure),
         table=table,
@@ -124,11 +127,14 @@ def _traces(rows: pd.DataFrame, arm: str, measure: str) -> list[dict[str, Any]]:
         if part.empty:
             continue
         part = part.sort_values("beta")
+        shift = SHIFT[arm] if decay else SHIFT[arm] * SHIFT["raw"]
         trace: dict[str, Any] = {
             "type": "scatter",
             "mode": "lines+markers" if decay else "markers",
             "name": arm if decay else f"{arm}, no weight decay",
-            "x": part["beta"].tolist(),
+            "x": (shift * part["beta"]).tolist(),
+            "customdata": part["beta"].tolist(),
+            "hovertemplate": "beta %{customdata:g}: %{y:.4g}",
             "y": part[measure].tolist(),
             "line": {"color": slot.colour, "dash": slot.dash},
             "marker": {

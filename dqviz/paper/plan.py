@@ -34,13 +34,23 @@ class Size:
     trust: int
     beside: int
     """What else is compared: feature squeezing, adversarial training, natural corruptions."""
+    graded: int
+    """The beta series, whose networks differ little."""
     seeds: bool = True
     """Whether networks of other seeds than the first are asked too."""
     attacks: tuple[str, ...] = ATTACKS
     epsilons: tuple[float, ...] = EPSILONS
 
 
-WHOLE = Size(robust=128, strongest=128, amplification=128, black_box=128, trust=64, beside=128)
+WHOLE = Size(
+    robust=128,
+    strongest=128,
+    amplification=128,
+    black_box=128,
+    trust=64,
+    beside=128,
+    graded=512,
+)
 QUICK = Size(
     robust=48,
     strongest=0,
@@ -48,6 +58,7 @@ QUICK = Size(
     black_box=0,
     trust=0,
     beside=0,
+    graded=0,
     seeds=False,
     attacks=(VERDICTS_ATTACK,),
     epsilons=(HEADLINE,),

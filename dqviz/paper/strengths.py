@@ -61,14 +61,14 @@ def _graded(id: str, card: Card) -> Graded:
 
 def series_plan(graded: Sequence[Graded], size: Size) -> list[Part]:
     """Accuracy under PGD, noise under FGSM, and norms, of every network at full precision."""
-    return [part for member in graded if size.beside for part in _parts(member.network, size)]
+    return [part for member in graded if size.graded for part in _parts(member.network, size)]
 
 
 def _parts(network: Network, size: Size) -> Iterator[Part]:
     pgd = AttackSpec(name="pgd", epsilons=(HEADLINE,), steps=STEPS)
     fgsm = AttackSpec(name="fgsm", epsilons=(HEADLINE,))
     for label, kind, attack, n_samples in (
-        (ACCURACY, "accuracy", pgd, size.robust),
+        (ACCURACY, "accuracy", pgd, size.graded),
         (NOISE, "amplification", fgsm, size.amplification),
         (NORMS, "lipschitz", fgsm, None),
     ):

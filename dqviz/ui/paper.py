@@ -127,11 +127,11 @@ def _work_here() -> Work:
 
 def draw(found: Found) -> None:
     """How many claims hold, and a card for each."""
-    first = found.verdicts.groupby("claim", sort=False).first()
-    counts = first["verdict"].value_counts()
+    bits = found.verdicts.groupby("act_bits")["pairs"].sum().idxmax()  # most networks speak
+    there = found.verdicts[found.verdicts["act_bits"] == bits]
+    counts = there["verdict"].value_counts()
     said = [f"{word} {counts.get(word, 0)}" for word in LOOKS]
-    bits = first["act_bits"].iloc[0]
-    st.markdown(f"**At {bits} activation bits, {len(first)} claims: {', '.join(said)}.**")
+    st.markdown(f"**At {bits} activation bits, {len(there)} claims: {', '.join(said)}.**")
     st.caption(links.plain(found.made))
     for place, claim in enumerate(CLAIMS):
         own = found.verdicts[found.verdicts["claim"] == claim.id]

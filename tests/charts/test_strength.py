@@ -48,8 +48,11 @@ def test_every_network_is_a_point_and_no_penalty_a_line(measure):
     assert list(drawn) == ["raw", "raw, no weight decay", "folded"]
     for arm in ("raw", "folded"):
         rows = table[(table["arm"] == arm) & (table["weight_decay"] > 0)]
-        assert list(drawn[arm].x) == list(rows["beta"])
+        assert list(drawn[arm].x) == pytest.approx(rows["beta"], rel=0.1)
+        assert list(drawn[arm].customdata) == list(rows["beta"])
         assert list(drawn[arm].y) == list(rows[measure])
+    at_one_beta = {drawn[name].x[-1] for name in ("raw", "raw, no weight decay")}
+    assert len(at_one_beta) == 2  # side by side
     assert drawn["raw, no weight decay"].marker.symbol.endswith("-open")
     (none,) = table.loc[(table["arm"] == "none") & (table["weight_decay"] > 0), measure]
     heights = [shape.y0 for shape in chart.figure.layout.shapes]

@@ -18,6 +18,7 @@ FLIPPED = {
     ("vanilla", "rfgsm-w8a4"): 9,
     ("dq", "rfgsm-w8a4"): 5,
     ("vanilla", "w8a2"): 12,
+    ("vanilla", "w8a5"): 12,
 }
 """Of twenty images that are right unattacked, how many every attack flips, by kind of network."""
 
@@ -32,6 +33,7 @@ MOVED = {
     ("vanilla", "rfgsm-w8a4"): 0.1,
     ("dq", "rfgsm-w8a4"): 0.1,
     ("vanilla", "w8a2"): 0.2,
+    ("vanilla", "w8a5"): 0.2,
 }
 """The distance at the last layer."""
 
@@ -45,8 +47,8 @@ def network(family: str, method: str, training: str, seed: int = 0) -> Network:
 
 
 def everything(families=FAMILIES) -> tuple[Network, ...]:
-    """Every kind but those of two bits."""
-    kinds = [kind for kind in FLIPPED if not kind[1].endswith("a2")]
+    """Every kind at full precision and at four bits."""
+    kinds = [kind for kind in FLIPPED if not kind[1].endswith(("a2", "a5"))]
     return tuple(network(family, *kind) for family in families for kind in kinds)
 
 

@@ -116,6 +116,17 @@ def test_the_other_way_round_the_verdicts_turn():
     assert turned["cost"] == HOLDS
 
 
+def test_a_claim_is_told_at_the_bits_that_pairs_were_trained_at():
+    five = [network(family, "vanilla", "w8a5") for family in FAMILIES[:1]]
+    told = judged((*everything(), *five))
+    trained = {c.id: [t.training for t in told if t.claim.id == c.id] for c in CLAIMS}
+    assert trained["grows"] == ["w8a5", "w8a4"]
+    assert trained["lowered"] == ["w8a4"]  # there is no DQ network of five bits
+    alone = judged([n for n in everything() if n.method == "vanilla"])
+    (without,) = [t for t in alone if t.claim.id == "lowered"]
+    assert (without.training, without.verdict.pairs) == ("w8a4", 0)
+
+
 def test_two_pairs_are_too_few():
     found = judged(everything(FAMILIES[:2]))
     assert {t.verdict.verdict for t in found if not t.claim.equal} == {UNKNOWN}

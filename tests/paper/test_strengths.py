@@ -56,7 +56,7 @@ def test_the_table_holds_what_the_experiments_found():
         id="streetdigits/resnet20/vanilla", method="raw", training="", seed=0, quant=QuantSpec()
     )
     members = [Graded(network=network, arm="raw", beta=0.5, weight_decay=5e-4)]
-    size = dataclasses.replace(WHOLE, robust=16, amplification=16)
+    size = dataclasses.replace(WHOLE, graded=16, amplification=16)
     parts = series_plan(members, size)
     results = {part: run(part.spec) for part in parts}
     (row,) = series_table(members, results).to_dict("records")

@@ -9,7 +9,7 @@ from dqviz.paper import CLAIMS, effect_table, put_to_the_test, verdict_table
 from dqviz.paper.files import STRENGTH
 from dqviz.ui import links, paper
 from tests.charts.test_strength import strengths
-from tests.paper.planted import everything, results_of
+from tests.paper.planted import everything, network, results_of
 from tests.ui.reading import words
 
 
@@ -20,7 +20,8 @@ def found(monkeypatch):
         "dqviz.paper.effects.load_card",
         lambda id: dataclasses.make_dataclass("Card", ["accuracy"])({"value": 0.9, "n": 100}),
     )
-    subjects = everything()
+    five = network("streetdigits/resnet20", "vanilla", "w8a5")
+    subjects = (*everything(), five)
     tested = put_to_the_test(subjects, *results_of(subjects))
     told = paper.Found(
         verdicts=verdict_table(tested),
@@ -39,7 +40,9 @@ def test_every_claim_has_a_card_with_its_verdict(open_page, found):
     said = words(app)
     for claim in CLAIMS:
         assert links.plain(claim.sentence) in said
-    counts = found.verdicts["verdict"].value_counts()
+    four = found.verdicts[found.verdicts["act_bits"] == 4]  # one pair alone is of five
+    counts = four["verdict"].value_counts()
+    assert f"At 4 activation bits, {len(CLAIMS)} claims" in said
     assert f"holds {counts['holds']}, does not hold {counts['does not hold']}" in said
     assert "3 pairs, 1 seed" in said
 

@@ -75,8 +75,8 @@ def norms_course(course: Course) -> Chart:
         table,
         title="Every layer's norm",
         axis="Largest singular value (ratio)",
-        how="Folded is what the layer really applies, BatchNorm included; raw is the kernel alone, "
-        "which BatchNorm undoes. The penalty pulls one of them towards 1, the dotted line.",
+        how="Folded is what the layer really applies, with its BatchNorm if it has one; raw is the "
+        "kernel's matrix alone. The penalty pulls one of them towards 1, the dotted line.",
         formula=r"\sigma_{\max}(\mathrm{diag}(\gamma / s)\, W), \quad \sigma_{\max}(W)",
     )
 

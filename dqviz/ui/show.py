@@ -48,7 +48,7 @@ KINDS_SAID = {
     "undecided": ":material/question_mark: settles nothing: too uncertain, or layers disagree",
 }
 """What the marks mean, except that of a sentence which only informs."""
-_STALE_STYLE = "<style>.st-key-chart_{key} {{opacity: 0.4}}</style>"
+_STYLE = "<style>.st-key-chart_{key} {{opacity: {opacity}}}</style>"
 
 
 def chart(
@@ -93,8 +93,8 @@ def of_store(
 def _put(key: str, drawn: Chart, *, stale: bool, select: bool = False) -> Sequence[Sequence[Any]]:
     points: list[dict[str, Any]] = []
     with st.container(key=f"chart_{key}", gap="xsmall"):
-        if stale:
-            st.html(_STALE_STYLE.format(key=key))
+        # Always, for Streamlit keeps the style of a fragment's earlier run where none replaces it.
+        st.html(_STYLE.format(key=key, opacity=0.4 if stale else 1))
         st.subheader(drawn.title, anchor=False)
         setting: dict[str, Any] = {
             "key": f"figure_{key}",

@@ -35,6 +35,7 @@ VIEWS = [
 """Pages, their settings, the charts on them, and one that moves with epsilon."""
 
 BACKGROUND = "getComputedStyle(document.querySelector('.stApp')).backgroundColor"
+OPACITY = "getComputedStyle(document.querySelector('.st-key-chart_growth')).opacity"
 BAR_AND_CHART = ("busy", "chart_growth")
 SLIDERS = ("eps", "abits", "wbits", "n", "steps")
 
@@ -166,8 +167,7 @@ def test_progress_is_shown_and_can_be_cancelled(tab):
     tab.page.keyboard.press("Enter")
     tab.page.wait_for_selector("text=crafting the perturbation")
     assert tab.drawn("growth") == before
-    opacity = "getComputedStyle(document.querySelector('.st-key-chart_growth')).opacity"
-    assert float(tab.page.evaluate(opacity)) < 0.5
+    assert float(tab.page.evaluate(OPACITY)) < 0.5
     tab.page.get_by_role("button", name="Cancel").click()
     tab.page.wait_for_selector("text=Nothing is being computed")
     tab.settle()
@@ -180,10 +180,12 @@ def test_progress_stands_above_the_chart_and_goes_when_a_slider_needs_none(tab):
     tab.page.wait_for_selector(".st-key-busy")
     bar, chart = (tab.page.locator(f".st-key-{key}").bounding_box() for key in BAR_AND_CHART)
     assert bar["y"] + bar["height"] <= chart["y"]
+    assert float(tab.page.evaluate(OPACITY)) < 0.5
     tab.slide("n", "ArrowLeft")
     tab.page.wait_for_selector(".st-key-busy", state="detached", timeout=30_000)
     tab.settle()
     assert tab.page.locator("text=Computing").count() == 0
+    assert float(tab.page.evaluate(OPACITY)) == 1
 
 
 def test_large_files_are_looked_at_with_progress_and_can_be_cancelled(tab, fake_folder):

@@ -11,4 +11,4 @@ def words(app):
 
 
 def greyed(app):
-    return any("opacity" in element.proto.body for element in app.get("html"))
+    return any("opacity: 0.4" in element.proto.body for element in app.get("html"))

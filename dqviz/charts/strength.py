@@ -16,8 +16,10 @@ from dqviz.charts.style import SLOTS, layout
 HEIGHT = 360
 ARMS = {"raw": 0, "folded": 1, "operator": 3}
 """The slot of each arm."""
-SHIFT = {"raw": 0.93, "folded": 1.0, "operator": 1.07}
-"""By how much the markers of an arm stand beside their beta, so that whiskers do not overlap."""
+ASIDE = 0.93
+SHIFT = {"raw": ASIDE, "folded": 1.0, "operator": 1.07}
+"""By how much the markers of an arm stand beside their beta, so that whiskers do not overlap; those
+without weight decay stand `ASIDE` of that."""
 PENALTY = r"L = L_{CE} + \frac{\beta}{2}\, P(W)"
 
 
@@ -127,7 +129,7 @@ def _traces(rows: pd.DataFrame, arm: str, measure: str) -> list[dict[str, Any]]:
         if part.empty:
             continue
         part = part.sort_values("beta")
-        shift = SHIFT[arm] if decay else SHIFT[arm] * SHIFT["raw"]
+        shift = SHIFT[arm] * (1.0 if decay else ASIDE)
         trace: dict[str, Any] = {
             "type": "scatter",
             "mode": "lines+markers" if decay else "markers",

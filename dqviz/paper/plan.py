@@ -106,8 +106,8 @@ def plan(networks: Sequence[Network], size: Size) -> list[Part]:
 def _of_network(network: Network, size: Size) -> Iterator[Part]:
     for attack in size.attacks if network.seed == 0 else (VERDICTS_ATTACK,):
         spec = AttackSpec(name=attack, epsilons=size.epsilons, steps=STEPS)
-        yield _part(ROBUST, network, "accuracy", spec, size.robust, label=attack)
-    yield _part(
+        yield make_part(ROBUST, network, "accuracy", spec, size.robust, label=attack)
+    yield make_part(
         AMPLIFICATION,
         network,
         "amplification",
@@ -118,10 +118,10 @@ def _of_network(network: Network, size: Size) -> Iterator[Part]:
     )
     if network.seed == 0 and size.strongest:
         strongest = AttackSpec(name="standard", epsilons=(HEADLINE,), steps=STEPS, queries=QUERIES)
-        yield _part(STRONGEST, network, "accuracy", strongest, size.strongest)
+        yield make_part(STRONGEST, network, "accuracy", strongest, size.strongest)
     if network.seed == 0 and size.trust and network.training != FULL:
         spec = AttackSpec(name="pgd", epsilons=(HEADLINE,), steps=STEPS, queries=QUERIES)
-        yield _part(TRUST, network, "masking", spec, size.trust)
+        yield make_part(TRUST, network, "masking", spec, size.trust)
 
 
 def _black_box(network: Network, found: Sequence[Network], size: Size) -> Iterator[Part]:
@@ -131,11 +131,11 @@ def _black_box(network: Network, found: Sequence[Network], size: Size) -> Iterat
     for label, source in sources.items():
         if source is not None:
             craft = Craft(model=ModelSpec(id=source.id), quant=source.quant)
-            part = _part(TRANSFER, network, "accuracy", pgd, size.robust, crafted_on=craft)
+            part = make_part(TRANSFER, network, "accuracy", pgd, size.robust, crafted_on=craft)
             yield dataclasses.replace(part, label=label)
     if network.seed == 0:
         square = AttackSpec(name="square", epsilons=(BLACK_BOX,), queries=QUERIES)
-        yield _part(SQUARE, network, "accuracy", square, size.black_box)
+        yield make_part(SQUARE, network, "accuracy", square, size.black_box)
 
 
 def _stranger(network: Network, found: Sequence[Network]) -> Network | None:
@@ -164,13 +164,13 @@ def _beside(network: Network, size: Size) -> Iterator[Part]:
     """What Defensive Quantization is compared with, and corruptions that nobody has aimed."""
     if attacked_at_bits(network.training) is not None:
         spec = AttackSpec(name="pgd", epsilons=(ATTACKED_AT,), steps=STEPS)
-        yield _part(ADVERSARIAL, network, "accuracy", spec, size.beside)
+        yield make_part(ADVERSARIAL, network, "accuracy", spec, size.beside)
     elif network.seed == 0 and network.training != FULL:
         nothing = AttackSpec()
-        yield _part(CORRUPTED, network, "corruptions", nothing, size.beside)
+        yield make_part(CORRUPTED, network, "corruptions", nothing, size.beside)
         if network.method == VANILLA:
             spec = AttackSpec(name="pgd", epsilons=(HEADLINE,), steps=STEPS)
-            part = _part(SQUEEZED, network, "accuracy", spec, size.beside)
+            part = make_part(SQUEEZED, network, "accuracy", spec, size.beside)
             model = dataclasses.replace(
                 part.spec.model, squeeze_bits=SQUEEZE_BITS, squeeze_median=SQUEEZE_MEDIAN
             )
@@ -178,18 +178,22 @@ def _beside(network: Network, size: Size) -> Iterator[Part]:
             yield dataclasses.replace(part, spec=squeezed)
 
 
-def _part(
+def make_part(
     experiment: str,
     network: Network,
     kind: str,
     attack: AttackSpec,
-    n_samples: int,
+    n_samples: int | None,
     *,
     label: str = "",
     crafted_on: Craft | None = None,
     controls: bool = False,
     details: bool = False,
 ) -> Part:
+    """A part on the network as it was trained, the same numbers on every machine.
+
+    `n_samples` None takes all test images; `kind` and the rest are those of `ExperimentSpec`.
+    """
     spec = ExperimentSpec(
         kind=kind,
         model=ModelSpec(id=network.id),

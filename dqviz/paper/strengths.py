@@ -15,10 +15,10 @@ import pandas as pd
 from dqviz.cards import Card, load_card, shipped_ids
 from dqviz.charts.tidy import read_curves, select
 from dqviz.experiments.result import Result
-from dqviz.specs import AttackSpec, DataSpec, ExperimentSpec, ModelSpec, QuantSpec
+from dqviz.specs import AttackSpec, QuantSpec
 
 from .networks import Network
-from .plan import HEADLINE, STEPS, Part, Size
+from .plan import HEADLINE, STEPS, Part, Size, make_part
 
 SERIES = "series"
 ACCURACY, NOISE, NORMS = "accuracy", "noise", "norms"
@@ -72,15 +72,7 @@ def _parts(network: Network, size: Size) -> Iterator[Part]:
         (NOISE, "amplification", fgsm, size.amplification),
         (NORMS, "lipschitz", fgsm, None),
     ):
-        spec = ExperimentSpec(
-            kind=kind,
-            model=ModelSpec(id=network.id),
-            data=DataSpec(name=network.dataset, n_samples=n_samples),
-            attack=attack,
-            fast=False,
-            rounded=False,
-        )
-        yield Part(experiment=SERIES, network=network, spec=spec, label=label)
+        yield make_part(SERIES, network, kind, attack, n_samples, label=label)
 
 
 def series_table(graded: Sequence[Graded], results: Mapping[Part, Result]) -> pd.DataFrame:

@@ -75,7 +75,8 @@ def test_without_rounded_images_the_attack_runs_once_and_the_rest_is_as_before(a
     )
     short = run(dataclasses.replace(whole, rounded=False), bench=bench)
     assert asked == [True]
-    for found, everything in ((short.table, run(whole).table), (short.samples, run(whole).samples)):
+    long = run(whole)
+    for found, everything in ((short.table, long.table), (short.samples, long.samples)):
         assert "robust_accuracy_uint8" in set(everything["metric"])
         rest = everything[everything["metric"] != "robust_accuracy_uint8"]
         pd.testing.assert_frame_equal(

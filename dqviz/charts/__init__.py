@@ -12,7 +12,8 @@ Playground: `image_triplet`, `probabilities`, `noise_maps`.
 Robustness: `accuracy_bars`, `estimator_bars`, `robust_curves` (against epsilon or bits),
 `who_is_right` and `attack_success` (networks on the same images), `breakers`, `transfer_matrix`,
 `smallest_curves`. Can it be trusted: `attack_variants`, `masking_findings`.
-The paper: `forest`, an effect pair by pair; `strength`, a number against the penalty's strength.
+The paper: `forest`, an effect pair by pair; `by_bits`, what it is an effect on; `bits_by_layer`;
+`turning_point`, noise into quantizers and out; `strength`, a number against the penalty's strength.
 Studies: `study_curves`, one number of many experiments against one of their settings;
 `study_layer_map` and `study_bits_epsilon`, heat maps of it; `study_parallel`, all settings at once;
 `efficiency_plane`, accuracy against cost. Every point of theirs has an `Address` as its
@@ -24,8 +25,10 @@ whose clean accuracy has collapsed.
 from dqviz.charts.accuracy import accuracy_bars
 from dqviz.charts.attack_success import attack_success
 from dqviz.charts.batchnorm import batchnorm_effect
+from dqviz.charts.bits_by_layer import bits_by_layer
 from dqviz.charts.breakers import breakers
 from dqviz.charts.bucket_flips import flips
+from dqviz.charts.by_bits import by_bits
 from dqviz.charts.chart import Chart, ChartError
 from dqviz.charts.distance import distance_animation, distance_by_layer
 from dqviz.charts.efficiency import efficiency_plane
@@ -59,6 +62,7 @@ from dqviz.charts.study_parallel import study_cells, study_parallel
 from dqviz.charts.study_rows import Address
 from dqviz.charts.tidy import epsilon_text, epsilons, grey_out
 from dqviz.charts.transfer import transfer_matrix
+from dqviz.charts.turning_point import turning_point
 
 __all__ = [
     "Address",
@@ -70,8 +74,10 @@ __all__ = [
     "attack_success",
     "attack_variants",
     "batchnorm_effect",
+    "bits_by_layer",
     "bits_heatmap",
     "breakers",
+    "by_bits",
     "clean_words",
     "distance_animation",
     "distance_by_layer",
@@ -104,6 +110,7 @@ __all__ = [
     "study_layer_map",
     "study_parallel",
     "transfer_matrix",
+    "turning_point",
     "verdict",
     "who_is_right",
 ]

@@ -13,6 +13,7 @@ from dqviz.paper import (
     PaperError,
     Progress,
     compute,
+    records,
     work_here,
     write_files,
 )
@@ -22,6 +23,7 @@ from .started import started
 from .terminal import ProgressLine, message
 
 LOG_SECONDS = 30.0
+COLUMNS = ["claim", "training", "verdict", "pairs", "masking"]
 
 
 def run_paper(options: argparse.Namespace, progress: ProgressLine) -> str:
@@ -43,20 +45,10 @@ def run_paper(options: argparse.Namespace, progress: ProgressLine) -> str:
             engine,
             report=lambda state: progress.say(describe(state), log_every=LOG_SECONDS),
         )
-    tested, strengths = work.outcome(results)
-    names = write_files(folder, work.subjects, results, tested, strengths)
+    tables = work.outcome(results)
+    names = write_files(folder, work.subjects, results, tables)
     progress.clear()
-    rows = [
-        {
-            "claim": t.claim.id,
-            "training": t.training,
-            "verdict": t.verdict.verdict,
-            "pairs": t.verdict.pairs,
-            "masking": t.masking,
-        }
-        for t in tested
-    ]
-    table = format_table(rows, list(rows[0]))
+    table = format_table(records(tables.verdicts[COLUMNS]), COLUMNS)
     return f"{table}\n\nwrote {', '.join(names)} to {folder}"
 
 

@@ -12,13 +12,16 @@ from .files import write_files
 from .findings import Tested, effect_table, put_to_the_test, verdict_table
 from .networks import Network, networks, without_images
 from .plan import QUICK, WHOLE, Part, Size, plan
+from .shown import SHOWN, Shown, shown_rows, where
 from .strengths import Graded, series, series_plan, series_table
+from .tables import Tables, read_tables, records
 from .verdicts import Verdict, judge, judge_equal
 from .work import Work, work_here
 
 __all__ = [
     "CLAIMS",
     "QUICK",
+    "SHOWN",
     "WHOLE",
     "Claim",
     "Graded",
@@ -26,7 +29,9 @@ __all__ = [
     "PaperError",
     "Part",
     "Progress",
+    "Shown",
     "Size",
+    "Tables",
     "Tested",
     "Verdict",
     "Work",
@@ -37,10 +42,14 @@ __all__ = [
     "networks",
     "plan",
     "put_to_the_test",
+    "read_tables",
+    "records",
     "series",
     "series_plan",
     "series_table",
+    "shown_rows",
     "verdict_table",
+    "where",
     "without_images",
     "work_here",
     "write_files",

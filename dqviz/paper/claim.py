@@ -88,6 +88,19 @@ def of(method: str, effect: Callable[[Evidence, Network], Effect | None]) -> Mea
     return found
 
 
-def moved(one: str, other: tuple[str, str] | str) -> Measure:
-    """By which factor the last layer is moved further in one kind of network than in another."""
-    return between(one, other, lambda e, a, b: measure.distance_ratio(e, a, b, epsilon=HEADLINE))
+def moved(
+    one: str,
+    other: tuple[str, str] | str,
+    *,
+    epsilon: float = HEADLINE,
+    attack: str | None = None,
+) -> Measure:
+    """By which factor the last layer is moved further in one kind of network than in another.
+
+    `attack` is the name of a control; None is the attack itself.
+    """
+    return between(
+        one,
+        other,
+        lambda e, a, b: measure.distance_ratio(e, a, b, epsilon=epsilon, attack=attack),
+    )

@@ -2,7 +2,7 @@
 
 Lin, Gan, Han: *Defensive Quantization: When Efficiency Meets Robustness*, ICLR 2019,
 https://arxiv.org/abs/1904.08444. The claims are those of its abstract, introduction and
-experiments; the last goes beyond it and says so.
+experiments, and those of `FURTHER`, which go beyond it and say so.
 """
 
 from __future__ import annotations
@@ -11,14 +11,13 @@ from dqviz.charts.forest import POINTS, RATIO
 
 from . import effects as measure
 from .claim import Claim, attacked, between, hardened, moved, of, pgd
-from .corrupted import corruption_difference
+from .further import FURTHER
 from .networks import DQ, FULL, VANILLA
 from .plan import (
     ADVERSARIAL,
     ATTACKED_AT,
     BLACK_BOX,
     HEADLINE,
-    OTHER_BITS,
     ROBUST,
     SMALL,
     SQUARE,
@@ -29,17 +28,7 @@ from .plan import (
     TRANSFER,
     VERDICTS_ATTACK,
 )
-
-ROBUSTMQ = "RobustMQ (arXiv 2308.02350) finds quantized networks more robust, fewer bits more so."
-BERNHARD = (
-    "Bernhard et al. (arXiv 1909.12741): quantization gives no protection, it hides gradients, and "
-    "attacks carry over badly between bit-widths."
-)
-BINARY = "Others who used the penalty on binary networks report mixed effects."
-NOBODY = "We know of nobody who has measured this claim again."
-
-
-ON_COMMON = "on the images that both classify correctly unattacked"
+from .words import BERNHARD, BINARY, NOBODY, ON_COMMON, ROBUSTMQ
 
 CLAIMS = (
     Claim(
@@ -181,26 +170,6 @@ CLAIMS = (
         link={"view": "Transfer", "attack": "PGD", "eps": "2/255"},
     ),
     Claim(
-        id="other_bits",
-        sentence="Beyond the paper: attacks carry over badly from one bit-width to another.",
-        effect="how much more often PGD at 2/255 flips the quantized vanilla network when it is "
-        "crafted on the one trained at the fewest other bits than when it is crafted on itself, "
-        "on the images that it classifies correctly unattacked: below 0 if little is carried over",
-        others=BERNHARD,
-        scale=POINTS,
-        larger=False,
-        measure=attacked(
-            VANILLA,
-            VANILLA,
-            experiment=TRANSFER,
-            label=OTHER_BITS,
-            epsilon=BLACK_BOX,
-            against=(ROBUST, VERDICTS_ATTACK),
-        ),
-        page="robustness",
-        link={"view": "Transfer", "attack": "PGD", "eps": "2/255"},
-    ),
-    Claim(
         id="square",
         sentence="A DQ network withstands attacks that see its outputs only better.",
         effect="how much more often Square at 2/255 flips the quantized DQ network than the "
@@ -274,18 +243,5 @@ CLAIMS = (
         ),
         page="studies",
     ),
-    Claim(
-        id="corruptions",
-        sentence="Beyond the paper: DQ helps against corruptions that nobody has aimed.",
-        effect="how much more often noise, blur, brightness, contrast and JPEG make the quantized "
-        "DQ network err than the quantized vanilla one, the mean of five corruptions at severities "
-        "1, 3 and 5, on the images that both classify correctly when clean",
-        others="The paper does not say so. Its argument, that a small Lipschitz constant damps any "
-        "noise, would make it true.",
-        scale=POINTS,
-        larger=False,
-        measure=between(DQ, VANILLA, corruption_difference),
-        page="robustness",
-        link={"view": "Compare"},
-    ),
+    *FURTHER,
 )

@@ -71,7 +71,7 @@ def success_difference(
     if None in results:
         return None
     right = [
-        _right(result, metric, epsilon)
+        right_by_image(result, metric, epsilon)
         for metric in ("clean_accuracy", "robust_accuracy")
         for result in results
         if result is not None
@@ -92,7 +92,7 @@ def success_difference(
     )
 
 
-def _right(result: Result, metric: str, epsilon: float) -> pd.Series[float]:
+def right_by_image(result: Result, metric: str, epsilon: float) -> pd.Series[float]:
     """Whether each image is classified correctly, 1 or 0, by its number."""
     rows = result.samples
     at = rows["epsilon"].map(lambda e: same_epsilon(float(e), epsilon))
@@ -102,17 +102,18 @@ def _right(result: Result, metric: str, epsilon: float) -> pd.Series[float]:
 
 
 def distance_ratio(
-    found: Evidence, one: Network, other: Network, *, epsilon: float
+    found: Evidence, one: Network, other: Network, *, epsilon: float, attack: str | None = None
 ) -> Effect | None:
     """By which factor the last layer is moved further in one network than in another, as a log.
 
-    The relative distance at the input of the last layer under FGSM crafted on each network itself;
-    the geometric mean over the images, with Student's interval.
+    The relative distance at the input of the last layer under FGSM crafted on each network itself,
+    or under the control named `attack`; the geometric mean over the images, with Student's
+    interval.
     """
     results = [found.get((AMPLIFICATION, network.id, "")) for network in (one, other)]
     if results[0] is None or results[1] is None:
         return None
-    curves = [_curve(result, "relative_distance", epsilon) for result in results if result]
+    curves = [_curve(result, "relative_distance", epsilon, attack) for result in results if result]
     samples = pd.concat([result.samples for result in results if result])
     samples = samples[samples["epsilon"].map(lambda e: same_epsilon(float(e), epsilon))]
     layers = set(samples.loc[samples["metric"] == "relative_distance", "layer"])
@@ -133,10 +134,12 @@ def distance_ratio(
     )
 
 
-def _curve(result: Result, metric: str, epsilon: float) -> Curve:
-    """The attack's curve of a metric, layer by layer."""
-    rows = select(result.table, metric, epsilon=epsilon)
-    return next(curve for curve in read_curves(rows) if not curve.is_control)
+def _curve(result: Result, metric: str, epsilon: float, attack: str | None = None) -> Curve:
+    """A metric's curve, layer by layer, of the attack itself or of the control of that name."""
+    curves = read_curves(select(result.table, metric, epsilon=epsilon))
+    if attack is None:
+        return next(curve for curve in curves if not curve.is_control)
+    return next(curve for curve in curves if curve.attack == attack)
 
 
 def amplification(found: Evidence, network: Network, *, epsilon: float) -> Effect | None:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 
-import pandas as pd
-
 from dqviz.experiments.result import Result
 
-from .findings import Tested, put_to_the_test
+from .depths import layer_table, quantizer_table
+from .findings import effect_table, put_to_the_test, verdict_table
+from .levels import level_table
 from .networks import Network, networks, without_images
 from .plan import Part, Size, plan
 from .strengths import Graded, series, series_plan, series_table
+from .tables import Tables
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -28,14 +29,20 @@ class Work:
     missing: Mapping[str, str]
     parts: tuple[Part, ...]
 
-    def outcome(self, results: Mapping[Part, Result]) -> tuple[list[Tested], pd.DataFrame]:
-        """The claims put to the test, and the table of the series (see `series_table`).
+    def outcome(self, results: Mapping[Part, Result]) -> Tables:
+        """The claims put to the test, and the numbers behind them.
 
         Args:
             results: of all `parts`.
         """
-        return put_to_the_test(self.subjects, self.parts, results), series_table(
-            self.graded, results
+        tested = put_to_the_test(self.subjects, self.parts, results)
+        return Tables(
+            verdicts=verdict_table(tested),
+            effects=effect_table(tested),
+            beta=series_table(self.graded, results),
+            levels=level_table(self.parts, results),
+            layers=layer_table(self.parts, results),
+            quantizers=quantizer_table(self.parts, results),
         )
 
 

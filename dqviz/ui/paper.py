@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
 import json
 from collections.abc import Hashable
 from importlib import resources
-from importlib.resources.abc import Traversable
 from typing import Any
 
 import pandas as pd
 import streamlit as st
 
 from dqviz import charts
-from dqviz.charts.strength import MEASURES
-from dqviz.paper import CLAIMS, WHOLE, Claim, Work, work_here
-from dqviz.paper.files import BETA, EFFECTS, STRENGTH, VERDICTS
-from dqviz.paper.findings import effect_table, verdict_table
+from dqviz.paper import CLAIMS, WHOLE, Claim, Tables, Work, read_tables, work_here
 from dqviz.paper.verdicts import FAILS, FEWEST, HOLDS, UNKNOWN
-from dqviz.ui import jobs, links, show
+from dqviz.ui import jobs, links, paper_figures, show
 from dqviz.ui.choices import networks as shipped_networks
 
 WHAT = (
@@ -30,11 +25,6 @@ WHAT = (
 AGAIN_HELP = (
     "Runs every experiment here, as a job: about an hour on two processors. It goes on when you "
     "leave the page, and what is finished is kept."
-)
-STRENGTH_WORDS = (
-    "`streetdigits/resnet20/vanilla`, fine-tuned for two epochs at full precision with the penalty "
-    "on the raw kernel (the paper's), on the kernel with BatchNorm folded in, or on the operator "
-    "norm above 1. One seed, so there is no verdict."
 )
 NOTHING = "No results come with this copy. Compute them here, or by `python -m dqviz paper`."
 RULE = (
@@ -59,14 +49,9 @@ FOLDER = "paper"
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Found:
-    """Verdicts and effects, see `dqviz.paper.findings`, and `series_table`'s rows.
+    """What the experiments found; `made` says how, `key` tells it from others."""
 
-    `made` says how, `key` tells them apart.
-    """
-
-    verdicts: pd.DataFrame
-    effects: pd.DataFrame
-    strengths: pd.DataFrame
+    tables: Tables
     made: str
     key: Hashable
 
@@ -82,21 +67,7 @@ def shipped() -> Found | None:
         f"Shipped results: dqviz {about['version']}, {about['results']} experiments on "
         f"{len(about['weights'])} networks, {', '.join(about['libraries'])}."
     )
-    return Found(
-        verdicts=_table(folder.joinpath(VERDICTS)),
-        effects=_table(folder.joinpath(EFFECTS)),
-        strengths=_table(folder.joinpath(BETA)),
-        made=made,
-        key="shipped",
-    )
-
-
-def _table(file: Traversable) -> pd.DataFrame:
-    """A shipped table; empty where there is none."""
-    if not file.is_file():
-        return pd.DataFrame()
-    with file.open("rb") as content:
-        return pd.read_csv(content)
+    return Found(tables=read_tables(folder), made=made, key="shipped")
 
 
 def computed() -> Found | None:
@@ -110,14 +81,8 @@ def computed() -> Found | None:
 
 @st.cache_resource(max_entries=4, show_spinner=False)
 def _found(keys: tuple[str, ...], _work: Work, _results: Any) -> Found:
-    tested, strengths = _work.outcome(dict(zip(_work.parts, _results, strict=True)))
-    return Found(
-        verdicts=verdict_table(tested),
-        effects=effect_table(tested),
-        strengths=strengths,
-        made="Computed on this machine.",
-        key=keys,
-    )
+    tables = _work.outcome(dict(zip(_work.parts, _results, strict=True)))
+    return Found(tables=tables, made="Computed on this machine.", key=keys)
 
 
 @st.cache_resource(max_entries=1, show_spinner=False)
@@ -126,40 +91,20 @@ def _work_here() -> Work:
 
 
 def draw(found: Found) -> None:
-    """How many claims hold, and a card for each."""
-    bits = found.verdicts.groupby("act_bits")["pairs"].sum().idxmax()  # most networks speak
-    there = found.verdicts[found.verdicts["act_bits"] == bits]
+    """How many claims hold, a card for each, and the experiments behind them."""
+    verdicts = found.tables.verdicts
+    bits = verdicts.groupby("act_bits")["pairs"].sum().idxmax()  # most networks speak
+    there = verdicts[verdicts["act_bits"] == bits]
     counts = there["verdict"].value_counts()
     said = [f"{word} {counts.get(word, 0)}" for word in LOOKS]
     st.markdown(f"**At {bits} activation bits, {len(there)} claims: {', '.join(said)}.**")
     st.caption(links.plain(found.made))
     for place, claim in enumerate(CLAIMS):
-        own = found.verdicts[found.verdicts["claim"] == claim.id]
+        own = verdicts[verdicts["claim"] == claim.id]
         if len(own):
             with st.container(border=True, key=f"claim_{claim.id}", gap="xsmall"):
                 _card(claim, own, found, opened=place == 0)
-    if len(found.strengths):
-        with st.container(border=True, key="strength", gap="xsmall"):
-            _strength(found)
-
-
-def _strength(found: Found) -> None:
-    """What the penalty's strength does, on one network."""
-    st.markdown(f"**{STRENGTH}**")
-    st.markdown(STRENGTH_WORDS)
-    more = st.expander("Figures", key="open_strength", on_change="rerun")
-    if not more.open:
-        return
-    with more:
-        columns = st.columns(2, gap="medium")
-        for place, measure in enumerate(MEASURES):
-            with columns[place % 2]:
-                show.of_store(
-                    f"strength_{measure}",
-                    ("paper", found.key),
-                    functools.partial(charts.strength, found.strengths, measure),
-                    select=False,
-                )
+    paper_figures.draw(found.tables, found.key)
 
 
 def _card(claim: Claim, own: pd.DataFrame, found: Found, *, opened: bool) -> None:
@@ -183,13 +128,15 @@ def _card(claim: Claim, own: pd.DataFrame, found: Found, *, opened: bool) -> Non
         return
     with more:
         st.markdown(f"**Measured**: {links.plain(claim.effect)}.")
-        effects = found.effects[found.effects["claim"] == claim.id]
+        effects = found.tables.effects
+        effects = effects[effects["claim"] == claim.id] if len(effects) else effects
         show.of_store(
             f"forest_{claim.id}",
             ("paper", found.key),
             lambda: charts.forest(effects, own, title=claim.sentence),
             select=False,
         )
+        paper_figures.behind(claim.id, found.tables, found.key)
         st.markdown(f"**Others**: {links.plain(claim.others)}")
         _explore(claim, own, effects)
 

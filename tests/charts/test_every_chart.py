@@ -9,6 +9,7 @@ import plotly.io as pio
 import pytest
 
 from dqviz import charts
+from tests.charts.paper_tables import layer_rows, level_rows, quantizer_rows
 from tests.charts.robust_tables import (
     bits_table,
     curve_table,
@@ -79,6 +80,11 @@ CHARTS = {
     "study by layer": lambda: charts.study_layer_map(layer_study(), metric="relative_distance"),
     "study by epsilon": lambda: charts.study_bits_epsilon(STUDY, metric="robust_accuracy"),
     "study, all settings": lambda: charts.study_parallel(STUDY),
+    "by bits": lambda: charts.by_bits(level_rows(), where="PGD at 1/255"),
+    "bits by layer": lambda: charts.bits_by_layer(
+        layer_rows(), attack="fgsm", metric="amplification_centred"
+    ),
+    "turning point": lambda: charts.turning_point(quantizer_rows(), bits=4),
     "efficiency": lambda: charts.efficiency_plane(STUDY, epsilon=EPSILON),
 }
 NO_AXES = ("noise maps", "noise maps, logarithmic", "images", "study, all settings")

@@ -7,6 +7,7 @@ import numpy as np
 from dqviz.experiments.result import Result, make_samples, make_table
 from dqviz.paper import QUICK, WHOLE, Network, Part, plan
 from dqviz.paper.plan import OTHER_BITS
+from dqviz.proportions import wilson
 from dqviz.specs import CORRUPTIONS, QuantSpec
 
 FAMILIES = ("streetdigits/resnet20", "streetdigits/plain20", "cifar10/resnet20")
@@ -36,6 +37,12 @@ MOVED = {
     ("vanilla", "w8a5"): 0.2,
 }
 """The distance at the last layer."""
+
+
+LAYERS = ("conv1", "linear", "logits")
+NOISE = {("in", ""): 0.01, ("out", ""): 0.015, ("predicted", ""): 0.016}
+NOISE |= {("in", "_l1"): 0.01, ("out", "_l1"): 0.01, ("predicted", "_l1"): 0.01}
+"""What goes into the first layer's quantizer, and what comes out."""
 
 
 def network(family: str, method: str, training: str, seed: int = 0) -> Network:
@@ -76,17 +83,27 @@ def planted(part: Part, *, shift: int = 0) -> Result:
     rows, samples = [], []
     for epsilon in spec.attack.epsilons:
         where = {"attack": spec.attack.name, "epsilon": epsilon}
-        rows += [{**where, **row} for row in _rows(kind)]
+        rows += [{**where, **row} for row in (*_rows(kind), *_share("robust_accuracy", flipped))]
         for metric, values in right.items():
             samples.append({**where, "layer": "network", "metric": metric, "value": values})
         moved = MOVED[kind] * np.linspace(0.9, 1.1, 20)
-        samples.append({**where, "layer": "linear", "metric": "relative_distance", "value": moved})
+        distance = {"layer": "linear", "metric": "relative_distance", "value": moved}
+        samples.append({**where, **distance})
+        if spec.controls:
+            aside = {"attack": "random_signs", "epsilon": epsilon}
+            rows += [{**aside, **row} for row in _distances(kind)]
+            samples.append({**aside, **distance})
     if spec.kind == "corruptions":
         ones = {"attack": "none", "epsilon": np.nan, "layer": "network"}
         samples = [{**ones, "metric": "clean_accuracy", "value": right["clean_accuracy"]}]
+        rows = []
         for name in CORRUPTIONS:
             wrong = {**ones, "attack": name, "metric": "corrupted_accuracy_3"}
             samples.append({**wrong, "value": right["robust_accuracy"]})
+            rows += [
+                {**wrong, **row, "attack": name, "epsilon": np.nan}
+                for row in _share(wrong["metric"], flipped)
+            ]
     names = ("model", "weights", "weight_bits", "act_bits")
     named = [{**{name: shared[name] for name in names}, **row} for row in samples]
     return Result(
@@ -107,22 +124,46 @@ def _rows(kind):
         "statistic": "value",
         "value": 1000.0 * (32 if not kind[1] else 4),
     }
-    for statistic, value in (("value", 0.8), ("low", 0.7), ("high", 0.9)):
-        yield {
-            "layer": "network",
-            "depth": -1,
-            "metric": "failure_auc_amplification",
-            "statistic": statistic,
-            "value": value,
-        }
-    for depth, layer in enumerate(("conv1", "linear", "logits")):
+    for name, shift in (("amplification", 0.0), ("margin", 0.05)):
+        for statistic, value in (("value", 0.8), ("low", 0.7), ("high", 0.9)):
+            yield {
+                "layer": "network",
+                "depth": -1,
+                "metric": f"failure_auc_{name}",
+                "statistic": statistic,
+                "value": value + shift,
+            }
+    yield from _distances(kind)
+    for depth, layer in enumerate(LAYERS):
+        place = {"layer": layer, "depth": depth, "statistic": "median"}
+        yield {**place, "metric": "flip_contribution", "value": MOVED[kind] / 2}
+        if layer != "logits":
+            yield {**place, "metric": "quantizer_gain", "value": 1.5}
+            for name, value in NOISE.items():
+                for suffix in ("", "_zero", "_inside", "_clipped"):
+                    size = 0.0 if suffix == "_zero" else value * (1 + depth)
+                    yield {
+                        **place,
+                        "metric": f"quantizer_noise_{name[0]}{suffix}{name[1]}",
+                        "value": size,
+                    }
+
+
+def _share(metric, flipped):
+    """How many of the twenty images are still right, with Wilson's interval."""
+    share = wilson(20 - flipped, 20)
+    for name in ("value", "low", "high"):
+        place = {"layer": "network", "depth": -1, "metric": metric}
+        yield {**place, "statistic": name, "value": getattr(share, name)}
+
+
+def _distances(kind):
+    for depth, layer in enumerate(LAYERS):
         place = {"layer": layer, "depth": depth, "statistic": "median"}
         last = MOVED[kind]
         yield {**place, "metric": "relative_distance", "value": last if depth else 0.02}
+        yield {**place, "metric": "amplification", "value": 1 + 4 * depth}
         yield {**place, "metric": "amplification_centred", "value": 1 + 5 * depth}
-        yield {**place, "metric": "flip_contribution", "value": last / 2}
-        if layer != "logits":
-            yield {**place, "metric": "quantizer_gain", "value": 1.5}
 
 
 def results_of(networks, size=WHOLE, **more) -> tuple[list[Part], dict[Part, Result]]:

@@ -14,11 +14,13 @@ from dqviz.paper import (
     QUICK,
     WHOLE,
     PaperError,
+    Work,
     compute,
     effect_table,
     networks,
     plan,
     put_to_the_test,
+    read_tables,
     verdict_table,
     write_files,
 )
@@ -33,6 +35,7 @@ EXPECTED = {
     **dict.fromkeys(("vulnerable", "grows", "enlarged", "flips", "failure"), HOLDS),
     **dict.fromkeys(("lowered", "robust", "strongest", "beyond", "transfer", "square"), HOLDS),
     **dict.fromkeys(("squeezing", "adversarial", "corruptions"), HOLDS),
+    **dict.fromkeys(("enlarged_small", "unaimed"), HOLDS),
     **dict.fromkeys(("threshold", "nonexpansive"), FAILS),
     "cost": HOLDS,
 }
@@ -48,6 +51,7 @@ def cards(monkeypatch):
         return dataclasses.replace(card, accuracy={"value": 0.9 + 0.05 * ("dq" in id), "n": 100})
 
     monkeypatch.setattr("dqviz.paper.effects.load_card", load)
+    monkeypatch.setattr("dqviz.paper.levels.load_card", load)
     monkeypatch.setattr("dqviz.paper.files.load_card", load)
 
 
@@ -259,13 +263,20 @@ def test_what_is_finished_is_kept_and_the_next_run_goes_on(few, tmp_path):
 def test_tables_and_a_page_are_written(tmp_path):
     subjects = everything()
     parts, results = results_of(subjects)
-    found = put_to_the_test(subjects, parts, results)
-    names = write_files(tmp_path, subjects, results, found, strengths())
-    expected = {"verdicts.csv", "effects.csv", "about.json", "paper.html", "robust.csv", "beta.csv"}
-    assert expected <= set(names)
-    assert len(pd.read_csv(tmp_path / "beta.csv")) == len(strengths())
-    verdicts = pd.read_csv(tmp_path / "verdicts.csv")
-    assert set(verdicts["claim"]) == {claim.id for claim in CLAIMS}
+    work = Work(subjects=subjects, graded=(), missing={}, parts=tuple(parts))
+    tables = dataclasses.replace(work.outcome(results), beta=strengths())
+    names = write_files(tmp_path, subjects, results, tables)
+    made = {f"{field.name}.csv" for field in dataclasses.fields(tables)}
+    assert {*made, "about.json", "paper.html", "robust.csv"} <= set(names)
+    again = read_tables(tmp_path)
+    for field in dataclasses.fields(tables):
+        pd.testing.assert_frame_equal(
+            getattr(again, field.name),
+            getattr(tables, field.name).reset_index(drop=True),
+            check_dtype=False,
+            rtol=1e-8,
+        )
+    assert set(again.verdicts["claim"]) == {claim.id for claim in CLAIMS}
     page = (tmp_path / "paper.html").read_text(encoding="utf-8")
     assert all(f"<h2>{claim.sentence.replace(chr(39), '&#x27;')}" in page for claim in CLAIMS)
     assert "http" not in page.partition("</script>")[2].replace("https://plotly", "")[:500]

@@ -5,9 +5,9 @@ import dataclasses
 import pytest
 
 from dqviz.charts.strength import MEASURES
-from dqviz.paper import CLAIMS, effect_table, put_to_the_test, verdict_table
-from dqviz.paper.files import STRENGTH
-from dqviz.ui import links, paper
+from dqviz.paper import CLAIMS, Work
+from dqviz.paper.page import LAYERS, QUANTIZERS, STRENGTH
+from dqviz.ui import links, paper, paper_figures
 from tests.charts.test_strength import strengths
 from tests.paper.planted import everything, network, results_of
 from tests.ui.reading import words
@@ -16,20 +16,15 @@ from tests.ui.reading import words
 @pytest.fixture
 def found(monkeypatch):
     """Verdicts on planted numbers, in place of those that are shipped."""
-    monkeypatch.setattr(
-        "dqviz.paper.effects.load_card",
-        lambda id: dataclasses.make_dataclass("Card", ["accuracy"])({"value": 0.9, "n": 100}),
-    )
+    card = dataclasses.make_dataclass("Card", ["accuracy"])({"value": 0.9, "n": 100})
+    for module in ("effects", "levels"):
+        monkeypatch.setattr(f"dqviz.paper.{module}.load_card", lambda id: card)
     five = network("streetdigits/resnet20", "vanilla", "w8a5")
     subjects = (*everything(), five)
-    tested = put_to_the_test(subjects, *results_of(subjects))
-    told = paper.Found(
-        verdicts=verdict_table(tested),
-        effects=effect_table(tested),
-        strengths=strengths(),
-        made="Made up.",
-        key="test",
-    )
+    parts, results = results_of(subjects)
+    work = Work(subjects=subjects, graded=(), missing={}, parts=tuple(parts))
+    tables = dataclasses.replace(work.outcome(results), beta=strengths())
+    told = paper.Found(tables=tables, made="Made up.", key="test")
     monkeypatch.setattr(paper, "shipped", lambda: told)
     return told
 
@@ -40,7 +35,9 @@ def test_every_claim_has_a_card_with_its_verdict(open_page, found):
     said = words(app)
     for claim in CLAIMS:
         assert links.plain(claim.sentence) in said
-    four = found.verdicts[found.verdicts["act_bits"] == 4]  # one pair alone is of five
+    four = found.tables.verdicts[
+        found.tables.verdicts["act_bits"] == 4
+    ]  # one pair alone is of five
     counts = four["verdict"].value_counts()
     assert f"At 4 activation bits, {len(CLAIMS)} claims" in said
     assert f"holds {counts['holds']}, does not hold {counts['does not hold']}" in said
@@ -57,6 +54,36 @@ def test_the_strength_is_drawn_when_it_is_opened(open_page, found):
     assert len(app.get("plotly_chart")) == before + len(MEASURES)
 
 
+@pytest.mark.parametrize(
+    ("box", "title", "choices"),
+    [
+        ("attacked", paper_figures.ATTACKED, {"measured": "Robust accuracy", "under": "BIM"}),
+        ("layers", LAYERS, {"noise": "random signs", "distance": "Plain"}),
+        ("turning", QUANTIZERS, {"elements": "Inside"}),
+    ],
+)
+def test_an_experiment_is_drawn_when_it_is_opened_and_follows_its_choices(
+    open_page, found, box, title, choices
+):
+    app = open_page("paper")
+    assert title in words(app)
+    before = len(app.get("plotly_chart"))
+    app.session_state[f"open_{box}"] = True
+    app.run()
+    assert len(app.get("plotly_chart")) == before + 1
+    for key, choice in choices.items():
+        app.segmented_control(key=key).set_value(choice)
+        app.run()
+        assert not app.exception
+    assert len(app.get("plotly_chart")) == before + 1
+
+
+def test_a_card_shows_the_numbers_behind_its_claim(open_page, found):
+    app = open_page("paper")
+    drawn = [heading.value for heading in app.subheader]  # the first card is open
+    assert "Attack success by bits, PGD at 1/255" in drawn
+
+
 def test_without_results_it_says_how_to_get_them(open_page, monkeypatch):
     monkeypatch.setattr(paper, "shipped", lambda: None)
     app = open_page("paper")
@@ -69,9 +96,10 @@ def test_shipped_verdicts_are_those_of_the_shipped_effects():
     told = paper.shipped()
     if told is None:
         pytest.skip("no results are shipped yet")
-    for (claim, training), rows in told.effects.groupby(["claim", "training"]):
-        (row,) = told.verdicts[
-            (told.verdicts["claim"] == claim) & (told.verdicts["training"] == training)
+    for (claim, training), rows in told.tables.effects.groupby(["claim", "training"]):
+        (row,) = told.tables.verdicts[
+            (told.tables.verdicts["claim"] == claim)
+            & (told.tables.verdicts["training"] == training)
         ].to_dict("records")
         assert row["pairs"] == len(rows)
         assert row["value"] == pytest.approx(rows["value"].mean())

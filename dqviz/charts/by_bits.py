@@ -93,7 +93,7 @@ def by_bits(table: pd.DataFrame, *, where: str = "") -> Chart:
 def panel_places(count: int) -> list[Domains]:
     """Where the panels lie, two a row, the first on top at the left."""
     rows = stacked([1.0] * math.ceil(count / 2), gap=0.14)
-    across = [[0.0, 1.0]] if count == 1 else [[0.0, 0.46], [0.54, 1.0]]
+    across = [[0.0, 1.0]] if count == 1 else [[0.0, 0.44], [0.56, 1.0]]
     return [(across[place % 2], rows[place // 2]) for place in range(count)]
 
 

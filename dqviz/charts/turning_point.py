@@ -86,8 +86,14 @@ def verdict_words(rows: pd.DataFrame) -> str:
     return (
         f"{shows}: the median gain in L2 is {number(small)} for the smallest quarter of the noises "
         f"and {number(large)} for the largest; {int((gain > 1).sum())} of {len(rows)} quantizers "
-        "enlarge it."
+        f"enlarge it{_removed(gain)}."
     )
+
+
+def _removed(gain: pd.Series[float]) -> str:
+    """What is said of quantizers that let no noise through: a logarithmic axis has no zero."""
+    none = int((gain == 0).sum())
+    return f", {none} remove all of it and are not drawn" if none else ""
 
 
 def _gain(rows: pd.DataFrame, name: str) -> pd.Series[float]:

@@ -79,13 +79,16 @@ def tabs(labels: Sequence[str]) -> tuple[str, AbstractContextManager[object]]:
     return next(pair for pair in zip(labels, containers, strict=True) if pair[1].open)
 
 
-def pick(label: str, options: Sequence[str], *, key: str, labelled: bool = False) -> str:
-    """One of a few options, side by side; the first unless the address bar says otherwise."""
+def pick(
+    label: str, options: Sequence[str], *, key: str, labelled: bool = False, first: int = 0
+) -> str:
+    """One of a few options, side by side; that at the place `first` unless the address bar says
+    otherwise."""
     links.check({key: choice(label.lower(), tuple(options))})
     chosen: str = st.segmented_control(
         label,
         options,
-        default=options[0],
+        default=options[first],
         required=True,
         key=key,
         bind="query-params",

@@ -12,9 +12,10 @@ from dqviz import charts
 from dqviz.charts.bits_by_layer import METRICS
 from dqviz.charts.quantizer import ELEMENTS
 from dqviz.charts.strength import MEASURES
-from dqviz.charts.tidy import ATTACK_NAMES, epsilon_text, same_epsilon
+from dqviz.charts.tidy import ATTACK_NAMES, epsilon_text
 from dqviz.paper import SHOWN, Shown, Tables, shown_rows, where
 from dqviz.paper.page import LAYERS, QUANTIZERS, STRENGTH
+from dqviz.paper.plan import HEADLINE, VERDICTS_ATTACK
 from dqviz.ui import controls, show
 
 ATTACKED = "Attacked, by bits"
@@ -74,20 +75,15 @@ def _box(name: str, title: str, words: str, fill: Callable[[], None]) -> None:
 def _attacked(levels: pd.DataFrame, key: Hashable) -> None:
     attacked = levels[levels["measure"] == "robust_accuracy"]
     names = [name for name in dict.fromkeys(attacked["attack"]) if name in ATTACK_NAMES]
+    at = {epsilon_text(float(e)): float(e) for e in sorted(set(attacked["epsilon"]))}
     with st.container(horizontal=True):
         measure = MEASURED[controls.pick("Measure", list(MEASURED), key="measured")]
-        attack = _pick("Attack", names, ATTACK_NAMES, key="under")
-        found = sorted(set(attacked.loc[attacked["attack"] == attack, "epsilon"]))
-        at = {epsilon_text(float(e)): float(e) for e in found}
-        epsilon = at[controls.pick("Epsilon", list(at), key=f"at_{attack}")]
-    rows = levels[(levels["measure"] == measure) & (levels["attack"] == attack)]
-    here = rows[rows["epsilon"].map(lambda e: same_epsilon(float(e), epsilon))]
-    shown = Shown(
-        measure=measure,
-        attacks=(attack,),
-        epsilon=epsilon,
-        methods=tuple(dict.fromkeys(here["method"])),
-    )
+        attack = _pick("Attack", names, ATTACK_NAMES, key="under", first=VERDICTS_ATTACK)
+        first = list(at).index(epsilon_text(HEADLINE)) if epsilon_text(HEADLINE) in at else 0
+        epsilon = at[controls.pick("Epsilon", list(at), key="at", first=first)]
+    # Vanilla first, and networks that something is added to last: each keeps its colour.
+    methods = sorted(set(attacked["method"]), key=lambda name: (", " in name, name[0] != "v", name))
+    shown = Shown(measure=measure, attacks=(attack,), epsilon=epsilon, methods=tuple(methods))
     draw = functools.partial(charts.by_bits, shown_rows(levels, shown), where=where(shown))
     _put("attacked", (key, measure, attack, epsilon), draw)
 
@@ -113,10 +109,13 @@ def _quantizers(quantizers: pd.DataFrame, key: Hashable) -> None:
     _put("turning", (key, bits, elements), draw)
 
 
-def _pick(label: str, names: Sequence[str], words: dict[str, str], *, key: str) -> str:
-    """One of some names, shown in words."""
+def _pick(
+    label: str, names: Sequence[str], words: dict[str, str], *, key: str, first: str = ""
+) -> str:
+    """One of some names, shown in words; `first` where it is among them and none was chosen."""
     shown = {words[name]: name for name in names}
-    return shown[controls.pick(label, list(shown), key=key)]
+    place = names.index(first) if first in names else 0
+    return shown[controls.pick(label, list(shown), key=key, first=place)]
 
 
 def _strength(beta: pd.DataFrame, key: Hashable) -> None:

@@ -87,6 +87,12 @@ def test_a_turning_point_is_told_by_its_rule():
     assert list(falls.figure.data[0].y) == pytest.approx([2.0 * 0.97**k for k in range(16)])
     turns = charts.turning_point(quantizer_rows(turns=True), bits=4)
     assert turns.note.startswith("A turning point shows: the median gain in L2 is 0.5")
+    assert "not drawn" not in turns.note
+    gone = quantizer_rows(turns=True)
+    gone.loc[:2, "noise_out"] = 0.0
+    removed = charts.turning_point(gone, bits=4)
+    assert "3 remove all of it and are not drawn" in removed.note
+    assert len(removed.figure.data[0].x) == 13
     few = charts.turning_point(quantizer_rows().iloc[:5], bits=4)
     assert "too few" in few.note
     with pytest.raises(ChartError, match="no quantizers of 3 bits"):

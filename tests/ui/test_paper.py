@@ -1,6 +1,7 @@
 """The page The paper: shipped verdicts at once, and the same computed here."""
 
 import dataclasses
+import json
 
 import pytest
 
@@ -76,6 +77,16 @@ def test_an_experiment_is_drawn_when_it_is_opened_and_follows_its_choices(
         app.run()
         assert not app.exception
     assert len(app.get("plotly_chart")) == before + 1
+
+
+def test_methods_keep_their_colours_whatever_is_attacked(open_page, found):
+    app = open_page("paper")
+    app.session_state["open_attacked"] = True
+    app.run()
+    shown = json.loads(app.get("plotly_chart")[-1].proto.spec)["data"]
+    assert [t["name"] for t in shown if t.get("showlegend")] == ["vanilla", "DQ"]
+    assert app.segmented_control(key="under").value == "PGD"
+    assert app.segmented_control(key="at").value == "1/255"
 
 
 def test_a_card_shows_the_numbers_behind_its_claim(open_page, found):

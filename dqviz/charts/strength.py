@@ -20,6 +20,8 @@ ASIDE = 0.93
 SHIFT = {"raw": ASIDE, "folded": 1.0, "operator": 1.07}
 """By how much the markers of an arm stand beside their beta, so that whiskers do not overlap; those
 without weight decay stand `ASIDE` of that."""
+_WITHOUT = ", no BatchNorm"
+BARE, BARE_SLOT = f"raw{_WITHOUT}", 5
 PENALTY = r"L = L_{CE} + \frac{\beta}{2}\, P(W)"
 
 
@@ -72,8 +74,8 @@ def strength(table: pd.DataFrame, measure: str) -> Chart:
     """One measure against beta, a curve an arm; without a penalty a horizontal line.
 
     Args:
-        table: columns `network, arm, beta, weight_decay` and the measures; `clean` and `robust` in
-            percent, with `_low` and `_high`.
+        table: columns `network, arm, beta, weight_decay, batch_norm` and the measures; `clean` and
+            `robust` in percent, with `_low` and `_high`.
         measure: one of `MEASURES`.
 
     Raises:
@@ -83,10 +85,14 @@ def strength(table: pd.DataFrame, measure: str) -> Chart:
     graded = table[table["arm"] != "none"] if len(table) else table
     if graded.empty:
         raise ChartError("no network of the beta series has been measured")
-    decayed = table[table["weight_decay"] > 0]
-    none = decayed.loc[decayed["arm"] == "none", measure]
-    data = [trace for arm in ARMS for trace in _traces(graded[graded["arm"] == arm], arm, measure)]
-    shapes = [level_line(float(value), dash="solid") for value in none]
+    normed, bare = (graded[graded["batch_norm"].astype(bool) == has] for has in (True, False))
+    none = table[(table["arm"] == "none") & (table["weight_decay"] > 0)]
+    data = [trace for arm in ARMS for trace in _traces(normed[normed["arm"] == arm], arm, measure)]
+    data += [_trace(bare, BARE, BARE_SLOT, measure)] if len(bare) else []
+    shapes = [
+        level_line(float(row[measure]), dash="solid" if row["batch_norm"] else "dash")
+        for _, row in none.iterrows()
+    ]
     shapes += [] if what.line is None else [level_line(what.line)]
     values = [*table[measure], *([what.line] if what.line is not None else [])]
     figure = go.Figure(
@@ -99,13 +105,15 @@ def strength(table: pd.DataFrame, measure: str) -> Chart:
                 "title": {"text": "Beta, the penalty's strength (logarithmic axis)"},
                 "type": "log",
                 "tickvals": sorted(set(graded["beta"])),
+                "tickformat": "g",
                 "automargin": True,
             },
             yaxis=value_axis(what.axis, values, log=what.log),
             shapes=shapes,
         ),
     )
-    grey = " The grey line is the same fine-tuning without a penalty." if len(none) else ""
+    grey = " The grey line is the same training without a penalty" if len(none) else ""
+    grey += ", dashed without BatchNorm." if grey and len(bare) else "." if grey else ""
     return Chart(
         figure=figure,
         title=what.title,
@@ -120,7 +128,6 @@ def strength(table: pd.DataFrame, measure: str) -> Chart:
 
 def _traces(rows: pd.DataFrame, arm: str, measure: str) -> list[dict[str, Any]]:
     """The curve of an arm, and its networks without weight decay beside it."""
-    slot = SLOTS[ARMS[arm]]
     found = []
     for decay, part in (
         (True, rows[rows["weight_decay"] > 0]),
@@ -128,36 +135,51 @@ def _traces(rows: pd.DataFrame, arm: str, measure: str) -> list[dict[str, Any]]:
     ):
         if part.empty:
             continue
-        part = part.sort_values("beta")
+        name = arm if decay else f"{arm}, no weight decay"
         shift = SHIFT[arm] * (1.0 if decay else ASIDE)
-        trace: dict[str, Any] = {
-            "type": "scatter",
-            "mode": "lines+markers" if decay else "markers",
-            "name": arm if decay else f"{arm}, no weight decay",
-            "x": (shift * part["beta"]).tolist(),
-            "customdata": part["beta"].tolist(),
-            "hovertemplate": "beta %{customdata:g}: %{y:.4g}",
-            "y": part[measure].tolist(),
-            "line": {"color": slot.colour, "dash": slot.dash},
-            "marker": {
-                "symbol": slot.marker + ("" if decay else "-open"),
-                "size": 9,
-                "color": slot.colour,
-            },
-        }
-        if f"{measure}_low" in part:
-            ends = (part[f"{measure}_low"].tolist(), part[f"{measure}_high"].tolist())
-            trace["error_y"] = whiskers(part[measure].tolist(), *ends, color=slot.colour)
-        found.append(trace)
+        found.append(_trace(part, name, ARMS[arm], measure, shift=shift, filled=decay))
     return found
+
+
+def _trace(
+    rows: pd.DataFrame,
+    name: str,
+    place: int,
+    measure: str,
+    *,
+    shift: float = 1.0,
+    filled: bool = True,
+) -> dict[str, Any]:
+    slot, rows = SLOTS[place], rows.sort_values("beta")
+    values = rows[measure].tolist()
+    trace: dict[str, Any] = {
+        "type": "scatter",
+        "mode": "lines+markers" if filled else "markers",
+        "name": name,
+        "x": (shift * rows["beta"]).tolist(),
+        "customdata": rows["beta"].tolist(),
+        "hovertemplate": "beta %{customdata:g}: %{y:.4g}",
+        "y": values,
+        "line": {"color": slot.colour, "dash": slot.dash},
+        "marker": {
+            "symbol": slot.marker + ("" if filled else "-open"),
+            "size": 9,
+            "color": slot.colour,
+        },
+    }
+    if f"{measure}_low" in rows:
+        ends = (rows[f"{measure}_low"].tolist(), rows[f"{measure}_high"].tolist())
+        trace["error_y"] = whiskers(values, *ends, color=slot.colour)
+    return trace
 
 
 def _alt(title: str, table: pd.DataFrame, measure: str) -> str:
     """From which value to which each arm goes."""
     decayed = table[table["weight_decay"] > 0].sort_values("beta")
+    words = decayed["arm"].where(decayed["batch_norm"].astype(bool), decayed["arm"] + _WITHOUT)
     parts = [
         f"{arm}: {rows[measure].iloc[0]:.3g} at beta {rows['beta'].iloc[0]:g}, "
         f"{rows[measure].iloc[-1]:.3g} at {rows['beta'].iloc[-1]:g}"
-        for arm, rows in decayed.groupby("arm", sort=False)
+        for arm, rows in decayed.groupby(words, sort=False)
     ]
     return f"{title} against beta. {'; '.join(parts)}."

@@ -1,7 +1,8 @@
 """The beta series: one network fine-tuned with each arm of the penalty at several strengths.
 
-What the penalty's strength does to accuracy, to norms and to the noise. One seed, so no verdict: it
-is shown, and nothing is said of the method.
+What the penalty's strength does to accuracy, to norms and to the noise. Beside it a network without
+BatchNorm, trained with and without the penalty: there the kernel that it acts on is what is
+applied. One seed, so no verdict: it is shown, and nothing is said of the method.
 """
 
 from __future__ import annotations
@@ -23,16 +24,21 @@ from .plan import HEADLINE, STEPS, Part, Size, make_part
 SERIES = "series"
 ACCURACY, NOISE, NORMS = "accuracy", "noise", "norms"
 _NAME = re.compile(r"(none|raw|folded|operator)-beta[0-9.e-]+")
+_BARE = re.compile(r".*_nonorm/(vanilla|dq)")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Graded:
-    """A network of the series: the arm, the strength and the weight decay it was trained with."""
+    """A network of the series: the arm, the strength and the weight decay it was trained with.
+
+    `batch_norm` says whether it has any.
+    """
 
     network: Network
     arm: str
     beta: float
     weight_decay: float
+    batch_norm: bool = True
 
 
 def series(ids: Iterable[str] | None = None) -> tuple[Graded, ...]:
@@ -45,8 +51,13 @@ def series(ids: Iterable[str] | None = None) -> tuple[Graded, ...]:
         CardError: for a card that cannot be read.
     """
     names = shipped_ids() if ids is None else ids
-    found = [_graded(id, load_card(id)) for id in names if _NAME.match(id.rpartition("/")[2])]
-    return tuple(sorted(found, key=lambda g: (g.arm != "none", g.arm, g.beta, g.weight_decay)))
+    own = [id for id in names if _NAME.match(id.rpartition("/")[2]) or _BARE.fullmatch(id)]
+    found = [_graded(id, load_card(id)) for id in own]
+    return tuple(
+        sorted(
+            found, key=lambda g: (not g.batch_norm, g.arm != "none", g.arm, g.beta, g.weight_decay)
+        )
+    )
 
 
 def _graded(id: str, card: Card) -> Graded:
@@ -56,6 +67,7 @@ def _graded(id: str, card: Card) -> Graded:
         arm=str(card.penalty["arm"]),
         beta=float(card.penalty["beta"]),
         weight_decay=float(card.recipe.get("weight_decay", 0.0)),
+        batch_norm=_BARE.fullmatch(id) is None,
     )
 
 
@@ -78,10 +90,11 @@ def _parts(network: Network, size: Size) -> Iterator[Part]:
 def series_table(graded: Sequence[Graded], results: Mapping[Part, Result]) -> pd.DataFrame:
     """One row a network whose results are all there.
 
-    Columns `network, arm, beta, weight_decay, clean, robust` (percent, with `_low` and `_high` of
-    Wilson's 95 % interval), `raw_norm` and `folded_norm` (the largest over the layers: the raw
-    kernel's largest singular value, and the upper bound of the folded operator norm) and
-    `amplification` (centred, the median at the input of the last layer).
+    Columns `network, arm, beta, weight_decay, batch_norm, clean, robust` (percent, with `_low` and
+    `_high` of Wilson's 95 % interval), `raw_norm` and `folded_norm` (the largest over the layers:
+    the raw kernel's largest singular value, and the upper bound of the operator norm, BatchNorm
+    folded in where there is any) and `amplification` (centred, the median at the input of the last
+    layer).
     """
     found = {
         (part.network.id, part.label): result
@@ -100,10 +113,13 @@ def series_table(graded: Sequence[Graded], results: Mapping[Part, Result]) -> pd
                 "arm": member.arm,
                 "beta": member.beta,
                 "weight_decay": member.weight_decay,
+                "batch_norm": member.batch_norm,
                 **_shares(accuracy, "clean", "clean_accuracy"),
                 **_shares(accuracy, "robust", "robust_accuracy"),
                 "raw_norm": _largest(norms, "sigma_matrix"),
-                "folded_norm": _largest(norms, "operator_norm_folded"),
+                "folded_norm": _largest(
+                    norms, "operator_norm_folded" if member.batch_norm else "operator_norm"
+                ),
                 "amplification": _last(noise),
             }
         )

@@ -28,14 +28,15 @@ AGAIN_HELP = (
 )
 NOTHING = "No results come with this copy. Compute them here, or by `python -m dqviz paper`."
 RULE = (
-    "Stated before any number was seen. An effect is measured on every pair of trained networks, "
-    "one pair a data set, architecture and seed. Their mean has Student's 95 % interval over the "
-    f"pairs. A claim **{HOLDS}** if the whole interval lies on its side. It **{FAILS}** if the "
-    "whole interval lies on the other side, or ends below the smallest effect worth speaking of: "
-    "one percentage point, or a factor of 1.05. Otherwise, and with fewer than "
-    f"{FEWEST} pairs, one **{UNKNOWN}**. Attacks are compared on the images that both networks "
-    "classify correctly unattacked. *Masking checks* are those of the page Can you trust it?, on "
-    "the networks that a verdict rests on."
+    "Stated before any number was seen; two claims were asked afterwards, as their cards say. An "
+    "effect is measured on every pair of trained networks, one pair a data set, architecture and "
+    "seed. Their mean has Student's 95 % interval over the pairs. "
+    f"A claim **{HOLDS}** if the whole interval lies on its side. "
+    f"It **{FAILS}** if the whole interval lies on the other side, or ends below the smallest "
+    "effect worth speaking of: one percentage point, or a factor of 1.05. "
+    f"Otherwise, and with fewer than {FEWEST} pairs, one **{UNKNOWN}**. "
+    "Attacks are compared on the images that both networks classify correctly unattacked. *Masking "
+    "checks* are those of the page Can you trust it?, on the networks that a verdict rests on."
 )
 LOOKS = {
     HOLDS: ("check_circle", "green"),

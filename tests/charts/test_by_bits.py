@@ -88,6 +88,8 @@ def test_a_turning_point_is_told_by_its_rule():
     turns = charts.turning_point(quantizer_rows(turns=True), bits=4)
     assert turns.note.startswith("A turning point shows: the median gain in L2 is 0.5")
     assert "not drawn" not in turns.note
+    damped = quantizer_rows(turns=True).assign(noise_out=lambda t: 0.3 * t["noise_out"])
+    assert charts.turning_point(damped, bits=4).note.startswith("No turning point shows")
     gone = quantizer_rows(turns=True)
     gone.loc[:2, "noise_out"] = 0.0
     removed = charts.turning_point(gone, bits=4)

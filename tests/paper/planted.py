@@ -92,7 +92,8 @@ def planted(part: Part, *, shift: int = 0) -> Result:
         if spec.controls:
             aside = {"attack": "random_signs", "epsilon": epsilon}
             rows += [{**aside, **row} for row in _distances(kind)]
-            samples.append({**aside, **distance})
+            unaimed = moved / 10 if not own.training else moved
+            samples.append({**aside, **distance, "value": unaimed})
     if spec.kind == "corruptions":
         ones = {"attack": "none", "epsilon": np.nan, "layer": "network"}
         samples = [{**ones, "metric": "clean_accuracy", "value": right["clean_accuracy"]}]

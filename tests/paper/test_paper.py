@@ -65,6 +65,12 @@ def test_planted_effects_get_the_verdicts_that_they_deserve():
     assert set(found) == {claim.id for claim in CLAIMS}
 
 
+def test_noise_that_nobody_aimed_is_that_of_the_control():
+    told = {t.claim.id: t.verdict.value for t in judged(everything())}
+    assert told["enlarged"] == pytest.approx(math.log(2))
+    assert told["unaimed"] == pytest.approx(math.log(20))  # a tenth at full precision
+
+
 def test_what_is_carried_over_between_bit_widths_is_compared_with_an_attack_on_the_very_network():
     fewer = [network(family, "vanilla", "w8a2") for family in FAMILIES]
     subjects = (*everything(), *fewer)

@@ -43,6 +43,24 @@ def test_members_are_known_by_name_and_told_by_their_cards(members):
     ]
 
 
+def test_networks_without_batchnorm_stand_beside_the_series():
+    told = [(m.network.id, m.arm, m.batch_norm) for m in series() if not m.batch_norm]
+    assert told == [
+        ("streetdigits/plain20_nonorm/vanilla", "none", False),
+        ("streetdigits/plain20_nonorm/dq", "raw", False),
+    ]
+    assert all(m.network.id.startswith("streetdigits/resnet20/") for m in series() if m.batch_norm)
+
+
+def test_without_batchnorm_the_norm_is_that_of_the_layer_as_it_is_applied():
+    (bare,) = [m for m in series() if not m.batch_norm and m.arm == "raw"]
+    size = dataclasses.replace(WHOLE, graded=8, amplification=8)
+    results = {part: run(part.spec) for part in series_plan([bare], size)}
+    (row,) = series_table([bare], results).to_dict("records")
+    assert not row["batch_norm"]
+    assert row["folded_norm"] > row["raw_norm"] > 1
+
+
 def test_each_has_three_parts_and_quick_none(members):
     parts = series_plan(members, WHOLE)
     assert len(parts) == 3 * len(members)

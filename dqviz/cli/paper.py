@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from dqviz.experiments import Engine
-from dqviz.experiments.durations import duration
+from dqviz.experiments.durations import remaining
 from dqviz.paper import (
     QUICK,
     WHOLE,
@@ -54,7 +54,5 @@ def run_paper(options: argparse.Namespace, progress: ProgressLine) -> str:
 
 def describe(state: Progress) -> str:
     """How far it is, in one line."""
-    text = f"{state.done} of {state.total} results"
-    if state.seconds_left is not None:
-        text += f", {duration(state.seconds_left)} left"
+    text = f"{state.done} of {state.total} results{remaining(state.seconds_left)}"
     return f"{text}; {state.at_work}" if state.at_work else text

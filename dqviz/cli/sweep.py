@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from dqviz.data import data_folder
 from dqviz.experiments import Engine
 from dqviz.experiments.cluster import Tls
-from dqviz.experiments.durations import duration
+from dqviz.experiments.durations import duration, remaining
 from dqviz.studies import Cell, GridError, Progress, Store, StoreError, Sweep, read_grid
 from dqviz.studies.cell import DONE
 from dqviz.studies.cells import resolve_cells, shard
@@ -89,7 +89,7 @@ def describe(state: Progress, *, alone: bool = False) -> str:
     if state.failed:
         text += f", {state.failed} failed"
     if state.seconds_left is not None:
-        text += f", {state.rate:.2g} a second, {duration(state.seconds_left)} left"
+        text += f", {state.rate:.2g} a second{remaining(state.seconds_left)}"
     return f"{text}; {state.at_work}" if state.at_work else text
 
 

@@ -61,8 +61,9 @@ def main(recipe: str, out: str) -> int:
     try:
         asked = read_recipe(Path(recipe))
         _say(0.0, "loading images")
-        course = Course(folder, Probe(load_data(asked.test)))
-        train(asked, folder, progress=_tell, watch=course.watch)
+        test = load_data(asked.test)
+        course = Course(folder, Probe(test))
+        train(asked, folder, progress=_tell, watch=course.watch, test=test)
     except (TrainError, DataError, OSError) as error:
         print(" ".join(str(error).split()), flush=True)
         return 1

@@ -35,6 +35,7 @@ def train(
     progress: Callable[[Progress], None] | None = None,
     loading: Callable[[int, int], None] | None = None,
     watch: Watch | None = None,
+    test: ImageData | None = None,
 ) -> Path:
     """Train a recipe, or go on where it was killed, and write the network and its card.
 
@@ -44,6 +45,7 @@ def train(
             unfinished training lies in a folder of the network's name inside it.
         progress: called about once a second.
         watch: called likewise with the network; see `train_network`.
+        test: the test images, where they are already loaded.
         loading: called while images are downloaded or read, with what is done and what there is.
 
     Returns:
@@ -58,7 +60,7 @@ def train(
     folder = Path(out_dir)
     unfinished = folder / file_stem(recipe.id)
     data = load_data(recipe.data, progress=loading)
-    test = load_data(recipe.test, progress=loading)
+    test = load_data(recipe.test, progress=loading) if test is None else test
     _require_match(data, test)
     try:
         trained = train_network(recipe, unfinished, data=data, report=progress, watch=watch)

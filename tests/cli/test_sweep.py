@@ -152,7 +152,9 @@ def test_a_scheduler_that_is_not_there_is_said(command, grid, tmp_path, monkeypa
 
 def test_a_line_of_progress():
     state = Progress(total=40, done=13, before=3, failed=1, seconds=20.0, at_work="some/net W8 A4")
-    assert describe(state) == ("13 of 40 cells, 1 failed, 0.5 a second, 52 s left; some/net W8 A4")
+    assert describe(state) == (
+        "13 of 40 cells, 1 failed, 0.5 a second, about 52 s left; some/net W8 A4"
+    )
     assert describe(Progress(total=40)) == "0 of 40 cells"
     assert describe(Progress(total=40), alone=True) == (
         "0 of 40 cells; the scheduler has no workers yet, waiting for one"

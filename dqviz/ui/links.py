@@ -49,6 +49,13 @@ PAGE_NAMES = frozenset(
         "one",
         "other",
         "afresh",
+        "paper_measure",
+        "paper_attack",
+        "paper_eps",
+        "paper_noise",
+        "paper_distance",
+        "paper_bits",
+        "paper_elements",
         "run",
     )
 ) | {"embed", "embed_options"}

@@ -9,13 +9,13 @@ import pandas as pd
 import streamlit as st
 
 from dqviz import charts
-from dqviz.charts.quantizer import ELEMENTS
 from dqviz.charts.strength import MEASURES
 from dqviz.charts.tidy import ATTACK_NAMES, epsilon_text
 from dqviz.paper import SHOWN, Shown, Tables, shown_rows, where
 from dqviz.paper.page import LAYERS, QUANTIZERS, STRENGTH
 from dqviz.paper.plan import HEADLINE, VERDICTS_ATTACK
 from dqviz.ui import controls, show
+from dqviz.ui.settings import ELEMENTS
 
 ATTACKED = "Attacked, by bits"
 ATTACKED_WORDS = (
@@ -37,6 +37,14 @@ STRENGTH_WORDS = (
     "norm above 1; beside it `streetdigits/plain20_nonorm`, trained without BatchNorm, where the "
     "raw kernel is what is applied. One seed, so there is no verdict."
 )
+CHOICES = {
+    "attacked": ("paper_measure", "paper_attack", "paper_eps"),
+    "layers": ("paper_noise", "paper_distance"),
+    "turning": ("paper_bits", "paper_elements"),
+}
+"""What is chosen in each box, as the address bar calls it."""
+
+Fill = Callable[[pd.DataFrame, Hashable], None]
 MEASURED = {"Attack success": "attack_success", "Robust accuracy": "robust_accuracy"}
 DISTANCES = {"Centred": "amplification_centred", "Plain": "amplification"}
 
@@ -52,23 +60,25 @@ def behind(claim: str, tables: Tables, key: Hashable) -> None:
 def draw(tables: Tables, key: Hashable) -> None:
     """A box for each experiment that there are numbers of; an open one shows its figures."""
     if len(tables.levels):
-        _box("attacked", ATTACKED, ATTACKED_WORDS, lambda: _attacked(tables.levels, key))
+        _box("attacked", ATTACKED, ATTACKED_WORDS, _attacked, tables.levels, key)
     if len(tables.layers):
-        _box("layers", LAYERS, LAYERS_WORDS, lambda: _layers(tables.layers, key))
+        _box("layers", LAYERS, LAYERS_WORDS, _layers, tables.layers, key)
     if len(tables.quantizers):
-        _box("turning", QUANTIZERS, QUANTIZERS_WORDS, lambda: _quantizers(tables.quantizers, key))
+        _box("turning", QUANTIZERS, QUANTIZERS_WORDS, _quantizers, tables.quantizers, key)
     if len(tables.beta):
-        _box("strength", STRENGTH, STRENGTH_WORDS, lambda: _strength(tables.beta, key))
+        _box("strength", STRENGTH, STRENGTH_WORDS, _strength, tables.beta, key)
 
 
-def _box(name: str, title: str, words: str, fill: Callable[[], None]) -> None:
+def _box(name: str, title: str, words: str, fill: Fill, table: pd.DataFrame, key: Hashable) -> None:
+    """An experiment; open from the start where the link holds one of its choices."""
+    asked = any(choice in st.query_params for choice in CHOICES.get(name, ()))
     with st.container(border=True, key=name, gap="xsmall"):
         st.markdown(f"**{title}**")
         st.markdown(words)
-        more = st.expander("Figures", key=f"open_{name}", on_change="rerun")
+        more = st.expander("Figures", expanded=asked, key=f"open_{name}", on_change="rerun")
         if more.open:
             with more:
-                fill()
+                fill(table, key)
 
 
 def _attacked(levels: pd.DataFrame, key: Hashable) -> None:
@@ -76,10 +86,10 @@ def _attacked(levels: pd.DataFrame, key: Hashable) -> None:
     names = [name for name in dict.fromkeys(attacked["attack"]) if name in ATTACK_NAMES]
     at = {epsilon_text(float(e)): float(e) for e in sorted(set(attacked["epsilon"]))}
     with st.container(horizontal=True):
-        measure = MEASURED[controls.pick("Measure", list(MEASURED), key="measured")]
-        attack = _pick("Attack", names, ATTACK_NAMES, key="under", first=VERDICTS_ATTACK)
+        measure = MEASURED[controls.pick("Measure", list(MEASURED), key="paper_measure")]
+        attack = _pick("Attack", names, ATTACK_NAMES, key="paper_attack", first=VERDICTS_ATTACK)
         first = list(at).index(epsilon_text(HEADLINE)) if epsilon_text(HEADLINE) in at else 0
-        epsilon = at[controls.pick("Epsilon", list(at), key="at", first=first)]
+        epsilon = at[controls.pick("Epsilon", list(at), key="paper_eps", first=first)]
     # Vanilla first, and networks that something is added to last: each keeps its colour.
     methods = sorted(set(attacked["method"]), key=lambda name: (", " in name, name[0] != "v", name))
     shown = Shown(measure=measure, attacks=(attack,), epsilon=epsilon, methods=tuple(methods))
@@ -91,8 +101,8 @@ def _layers(layers: pd.DataFrame, key: Hashable) -> None:
     with st.container(horizontal=True):
         names = list(dict.fromkeys(layers["attack"]))
         names.sort(key=lambda name: (name != "fgsm", list(ATTACK_NAMES).index(name)))
-        attack = _pick("Perturbation", names, ATTACK_NAMES, key="noise")
-        metric = DISTANCES[controls.pick("Distance", list(DISTANCES), key="distance")]
+        attack = _pick("Perturbation", names, ATTACK_NAMES, key="paper_noise")
+        metric = DISTANCES[controls.pick("Distance", list(DISTANCES), key="paper_distance")]
     draw = functools.partial(charts.bits_by_layer, layers, attack=attack, metric=metric)
     _put("layers", (key, attack, metric), draw)
 
@@ -100,10 +110,9 @@ def _layers(layers: pd.DataFrame, key: Hashable) -> None:
 def _quantizers(quantizers: pd.DataFrame, key: Hashable) -> None:
     found = sorted(set(quantizers["act_bits"]), reverse=True)
     named = {f"{bits} bit{'s' * (bits != 1)}": int(bits) for bits in found}
-    kinds = {"all": "All", "zero": "At zero", "inside": "Inside", "clipped": "Clipped"}
     with st.container(horizontal=True):
-        bits = named[controls.pick("Bits", list(named), key="quantizer_bits")]
-        elements = _pick("Elements", ELEMENTS, kinds, key="elements")
+        bits = named[controls.pick("Bits", list(named), key="paper_bits")]
+        elements = ELEMENTS[controls.pick("Elements", list(ELEMENTS), key="paper_elements")]
     draw = functools.partial(charts.turning_point, quantizers, bits=bits, elements=elements)
     _put("turning", (key, bits, elements), draw)
 

@@ -58,9 +58,13 @@ def test_the_strength_is_drawn_when_it_is_opened(open_page, found):
 @pytest.mark.parametrize(
     ("box", "title", "choices"),
     [
-        ("attacked", paper_figures.ATTACKED, {"measured": "Robust accuracy", "under": "BIM"}),
-        ("layers", LAYERS, {"noise": "random signs", "distance": "Plain"}),
-        ("turning", QUANTIZERS, {"elements": "Inside"}),
+        (
+            "attacked",
+            paper_figures.ATTACKED,
+            {"paper_measure": "Robust accuracy", "paper_attack": "BIM"},
+        ),
+        ("layers", LAYERS, {"paper_noise": "random signs", "paper_distance": "Plain"}),
+        ("turning", QUANTIZERS, {"paper_elements": "Inside"}),
     ],
 )
 def test_an_experiment_is_drawn_when_it_is_opened_and_follows_its_choices(
@@ -79,14 +83,20 @@ def test_an_experiment_is_drawn_when_it_is_opened_and_follows_its_choices(
     assert len(app.get("plotly_chart")) == before + 1
 
 
+def test_a_link_opens_the_box_that_it_is_about_and_nothing_is_ignored(open_page, found):
+    app = open_page("paper", paper_attack="BIM", paper_eps="2/255")
+    assert "Ignored" not in " ".join(warning.value for warning in app.warning)
+    assert "Attack success by bits, BIM at 2/255" in [heading.value for heading in app.subheader]
+
+
 def test_methods_keep_their_colours_whatever_is_attacked(open_page, found):
     app = open_page("paper")
     app.session_state["open_attacked"] = True
     app.run()
     shown = json.loads(app.get("plotly_chart")[-1].proto.spec)["data"]
     assert [t["name"] for t in shown if t.get("showlegend")] == ["vanilla", "DQ"]
-    assert app.segmented_control(key="under").value == "PGD"
-    assert app.segmented_control(key="at").value == "1/255"
+    assert app.segmented_control(key="paper_attack").value == "PGD"
+    assert app.segmented_control(key="paper_eps").value == "1/255"
 
 
 def test_a_card_shows_the_numbers_behind_its_claim(open_page, found):

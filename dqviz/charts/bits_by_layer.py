@@ -12,10 +12,11 @@ from plotly.colors import sample_colorscale
 
 from dqviz.charts.alt import number
 from dqviz.charts.axes import LAYER_TITLE, value_axis
-from dqviz.charts.by_bits import FRAME, PANEL, bits_words, panel_places, panel_titles
+from dqviz.charts.by_bits import bits_words
 from dqviz.charts.chart import Chart, ChartError
+from dqviz.charts.family_panels import axes_of, panels_layout
 from dqviz.charts.formulas import FORMULAS
-from dqviz.charts.style import LINE_SCALE, layout
+from dqviz.charts.style import LINE_SCALE
 from dqviz.charts.tidy import ATTACK_NAMES
 from dqviz.specs import FULL_PRECISION
 
@@ -48,35 +49,26 @@ def bits_by_layer(table: pd.DataFrame, *, attack: str, metric: str) -> Chart:
     families = sorted(set(rows["family"]))
     bits = sorted(set(rows["act_bits"]), reverse=True)
     colours = _colours(bits)
-    data: list[dict[str, Any]] = []
-    axes: dict[str, Any] = {}
-    places = panel_places(len(families))
-    for panel, family in enumerate(families):
-        suffix = str(panel + 1) if panel else ""
-        own = {"xaxis": f"x{suffix}", "yaxis": f"y{suffix}"}
-        data += _lines(rows[rows["family"] == family], metric, colours, first=panel == 0, **own)
-        x, y = places[panel]
-        title = {"text": LAYER_TITLE, "standoff": 6} if panel + 2 >= len(families) else None
-        axes[f"xaxis{suffix}"] = {
-            **{"domain": x, "anchor": f"y{suffix}", "title": title},
-            **{"zeroline": False, "showgrid": False, "range": [0.4, rows["place"].max() + 0.6]},
-        }
-        axes[f"yaxis{suffix}"] = {
-            **value_axis(METRICS[metric], [*rows[metric], 1.0], log=True),
-            **{"domain": y, "anchor": f"x{suffix}"},
-        }
     name = ATTACK_NAMES.get(attack, attack)
     return Chart(
         figure=go.Figure(
-            data=data,
-            layout=layout(
-                height=FRAME + PANEL * math.ceil(len(families) / 2),
+            data=[
+                line
+                for place, family in enumerate(families)
+                for line in _lines(
+                    rows[rows["family"] == family],
+                    metric,
+                    colours,
+                    first=place == 0,
+                    **axes_of(place),
+                )
+            ],
+            layout=panels_layout(
+                families,
                 key=f"bits by layer {metric}",
-                hovermode="closest",
-                annotations=panel_titles(places, families),
-                legend={"orientation": "h", "x": 0, "y": 1.06, "yanchor": "bottom"},
-                margin={"l": 72, "r": 24, "t": 92, "b": 48},
-                **axes,
+                x=_depth_axis(int(rows["place"].max())),
+                y=value_axis(METRICS[metric], [*rows[metric], 1.0], log=True),
+                legend_lines=math.ceil(len(bits) * rows["method"].nunique() / 4),
             ),
         ),
         title=f"Noise layer by layer and bits: {name}",
@@ -89,6 +81,12 @@ def bits_by_layer(table: pd.DataFrame, *, attack: str, metric: str) -> Chart:
         f"{'; '.join(_words(rows, metric))}.",
         table=rows.reset_index(drop=True),
     )
+
+
+def _depth_axis(count: int) -> dict[str, Any]:
+    title = {"text": LAYER_TITLE, "standoff": 6}
+    bare = {"zeroline": False, "showgrid": False}
+    return {"title": title, "range": [0.4, count + 0.6], **bare}
 
 
 def _colours(bits: Sequence[int]) -> dict[int, str]:

@@ -10,16 +10,14 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from dqviz.charts.alt import number
-from dqviz.charts.axes import stacked, value_axis
+from dqviz.charts.axes import value_axis
 from dqviz.charts.chart import Chart, ChartError
+from dqviz.charts.family_panels import axes_of, panels_layout
 from dqviz.charts.levels import LEVELS, Level
-from dqviz.charts.panels import Domains, panel_title
 from dqviz.charts.shares import whiskers
-from dqviz.charts.style import SLOTS, layout
+from dqviz.charts.style import GREY, SLOTS, NetworkStyle
+from dqviz.charts.tidy import collapse_note
 from dqviz.specs import FULL_PRECISION
-
-PANEL, FRAME = 235, 130
-"""Pixels: the height of a row of panels, and of what stands above and below them."""
 
 ASIDE, SEED_ASIDE = 0.16, 0.045
 """By how much the markers of a curve, and those of a seed, stand beside their bits."""
@@ -32,8 +30,8 @@ def by_bits(table: pd.DataFrame, *, where: str = "") -> Chart:
 
     Args:
         table: rows of ONE measure, one a network and series: columns `measure, series, network,
-            family, seed, act_bits, value, low, high, n`; 32 bits are full precision, series are
-            drawn in the order of the rows, and intervals may be missing.
+            family, seed, act_bits, value, low, high, n, collapsed`; 32 bits are full precision,
+            series are drawn in the order of the rows, and intervals may be missing.
         where: the attack and epsilon in words, for the title.
 
     Raises:
@@ -46,69 +44,50 @@ def by_bits(table: pd.DataFrame, *, where: str = "") -> Chart:
             f"rows of one measure of {', '.join(LEVELS)} are needed; found "
             f"{', '.join(dict.fromkeys(table['measure']))}"
         )
-    level = LEVELS[measure]
+    level, bits = LEVELS[measure], sorted(set(table["act_bits"]), reverse=True)
     families = sorted(set(table["family"]))
-    bits = sorted(set(table["act_bits"]), reverse=True)
-    places = panel_places(len(families))
-    data, axes = [], {}
-    for panel, family in enumerate(families):
-        suffix = str(panel + 1) if panel else ""
-        own = {"xaxis": f"x{suffix}", "yaxis": f"y{suffix}"}
-        data += _traces(table, family, bits, first=panel == 0, **own)
-        x, y = places[panel]
-        lowest = panel + 2 >= len(families)
-        axes[f"xaxis{suffix}"] = {
-            **_bits_axis(bits, named=lowest),
-            "domain": x,
-            "anchor": f"y{suffix}",
-        }
-        axes[f"yaxis{suffix}"] = {**_value_axis(level, table), "domain": y, "anchor": f"x{suffix}"}
-    lines = [] if level.line is None else [_level(level.line, n) for n in range(len(families))]
+    note = collapse_note(bool(table["collapsed"].any()))
     title = f"{level.title}{f', {where}' if where else ''}"
-    seeds = table["seed"].nunique() > 1
-    more = "; several markers of a curve are seeds, and it runs through their mean" if seeds else ""
-    interval = "; whiskers: 95 % intervals over the images" if table["low"].notna().any() else ""
     return Chart(
         figure=go.Figure(
-            data=data,
-            layout=layout(
-                height=FRAME + PANEL * math.ceil(len(families) / 2),
+            data=[
+                trace
+                for place, family in enumerate(families)
+                for trace in _traces(table, family, bits, first=place == 0, **axes_of(place))
+            ],
+            layout=panels_layout(
+                families,
                 key=f"by bits {measure}",
-                hovermode="closest",
-                shapes=lines,
-                annotations=panel_titles(places, families),
-                legend={"orientation": "h", "x": 0, "y": 1.06, "yanchor": "bottom"},
-                margin={"l": 72, "r": 24, "t": 64, "b": 48},
-                **axes,
+                x=_bits_axis(bits),
+                y=_value_axis(level, table),
+                line=level.line,
+                note=note,
             ),
         ),
         title=title,
-        how_to_read=f"{level.how}{more}{interval}.",
+        how_to_read=f"{level.how}{_markers_words(table)}.",
         formula=level.formula,
         alt=f"{title}. {'; '.join(_words(table, bits))}.",
         table=table.reset_index(drop=True),
+        note=note,
     )
 
 
-def panel_places(count: int) -> list[Domains]:
-    """Where the panels lie, two a row, the first on top at the left."""
-    rows = stacked([1.0] * math.ceil(count / 2), gap=0.14)
-    across = [[0.0, 1.0]] if count == 1 else [[0.0, 0.44], [0.56, 1.0]]
-    return [(across[place % 2], rows[place // 2]) for place in range(count)]
+def _markers_words(table: pd.DataFrame) -> str:
+    """What several markers and whiskers mean, where there are any."""
+    seeds = "; several markers of a curve are seeds, and it runs through their mean"
+    whiskers = "; whiskers: 95 % intervals over the images"
+    told = (seeds, table["seed"].nunique() > 1), (whiskers, table["low"].notna().any())
+    return "".join(words for words, there in told if there)
 
 
-def panel_titles(places: Sequence[Domains], names: Sequence[str]) -> list[dict[str, Any]]:
-    """A title for each panel."""
-    return [panel_title(where, name) for where, name in zip(places, names, strict=True)]
-
-
-def _bits_axis(bits: Sequence[int], *, named: bool) -> dict[str, Any]:
+def _bits_axis(bits: Sequence[int]) -> dict[str, Any]:
     return {
         "tickmode": "array",
         "tickvals": list(range(len(bits))),
         "ticktext": ["full" if b == FULL_PRECISION else str(b) for b in bits],
         "range": [-0.5, len(bits) - 0.5],
-        "title": {"text": BITS_TITLE, "standoff": 6} if named else None,
+        "title": {"text": BITS_TITLE, "standoff": 6},
         "zeroline": False,
         "showgrid": False,
     }
@@ -130,18 +109,6 @@ def _padded(values: Sequence[float]) -> list[float]:
     return [min(values) - pad, max(values) + pad]
 
 
-def _level(value: float, panel: int) -> dict[str, Any]:
-    """The dotted line of a panel."""
-    suffix = str(panel + 1) if panel else ""
-    return {
-        "type": "line",
-        "xref": f"x{suffix} domain",
-        "yref": f"y{suffix}",
-        **{"x0": 0, "x1": 1, "y0": value, "y1": value},
-        "line": {"color": "#85888d", "width": 1, "dash": "dot"},
-    }
-
-
 def _traces(
     table: pd.DataFrame, family: str, bits: Sequence[int], *, first: bool, **axes: str
 ) -> list[dict[str, Any]]:
@@ -150,40 +117,50 @@ def _traces(
     found = []
     for place, name in enumerate(names):
         rows = table[(table["series"] == name) & (table["family"] == family)]
-        rows = rows.sort_values("act_bits", ascending=False)
         shift = ASIDE * (place - (len(names) - 1) / 2)
-        means = rows.groupby("act_bits")["value"].mean().sort_index(ascending=False)
-        slot = SLOTS[place]
         shared = {"type": "scatter", "name": name, "legendgroup": name, **axes}
-        found.append(
-            {
-                **shared,
-                "mode": "lines",
-                "x": [bits.index(b) + shift for b in means.index],
-                "y": means.tolist(),
-                "line": {"color": slot.colour, "dash": slot.dash, "width": 1.6},
-                "hoverinfo": "skip",
-                "showlegend": False,
-            }
-        )
-        seeds = rows["seed"] - (rows["seed"].max() if len(rows) else 0) / 2
-        places = [bits.index(b) for b in rows["act_bits"]]
-        value, low, high = (rows[c].tolist() for c in ("value", "low", "high"))
-        found.append(
-            {
-                **shared,
-                "mode": "markers",
-                "x": [p + shift + SEED_ASIDE * s for p, s in zip(places, seeds, strict=True)],
-                "y": value,
-                "error_y": whiskers(value, low, high, color=slot.colour, thickness=1, width=3),
-                "marker": {"color": slot.colour, "symbol": slot.marker, "size": 8},
-                "customdata": rows[["network", "n"]].to_numpy().tolist(),
-                "hovertemplate": "%{customdata[0]}: %{y:.4g}, n = %{customdata[1]}"
-                f"<extra>{name}</extra>",
-                "showlegend": first,
-            }
-        )
+        found.append({**shared, **_line(rows, bits, SLOTS[place], shift)})
+        markers = _markers(rows.sort_values("act_bits", ascending=False), bits, SLOTS[place], shift)
+        extra = f"<extra>{name}</extra>"
+        markers["hovertemplate"] = f"%{{customdata[0]}}: %{{y:.4g}}, n = %{{customdata[1]}}{extra}"
+        found.append({**shared, **markers, "showlegend": first})
     return found
+
+
+def _line(
+    rows: pd.DataFrame, bits: Sequence[int], slot: NetworkStyle, shift: float
+) -> dict[str, Any]:
+    """Through the means of what has not collapsed."""
+    kept = rows[~rows["collapsed"].astype(bool)]
+    means = kept.groupby("act_bits")["value"].mean().sort_index(ascending=False)
+    return {
+        "mode": "lines",
+        "x": [bits.index(b) + shift for b in means.index],
+        "y": means.tolist(),
+        "line": {"color": slot.colour, "dash": slot.dash, "width": 1.6},
+        "hoverinfo": "skip",
+        "showlegend": False,
+    }
+
+
+def _markers(
+    rows: pd.DataFrame, bits: Sequence[int], slot: NetworkStyle, shift: float
+) -> dict[str, Any]:
+    """A network each, seeds side by side, grey where it has collapsed."""
+    middle = (rows["seed"].max() if len(rows) else 0) / 2
+    value, low, high = (rows[c].tolist() for c in ("value", "low", "high"))
+    colours = [GREY if gone else slot.colour for gone in rows["collapsed"]]
+    return {
+        "mode": "markers",
+        "x": [
+            bits.index(b) + shift + SEED_ASIDE * (seed - middle)
+            for b, seed in zip(rows["act_bits"], rows["seed"], strict=True)
+        ],
+        "y": value,
+        "error_y": whiskers(value, low, high, color=slot.colour, thickness=1, width=3),
+        "marker": {"color": colours, "symbol": slot.marker, "size": 8},
+        "customdata": rows[["network", "n"]].to_numpy().tolist(),
+    }
 
 
 def _words(table: pd.DataFrame, bits: Sequence[int]) -> list[str]:

@@ -20,7 +20,8 @@ class Claim:
 
     `effect` says in words what is measured, on each pair of networks trained with the bits in
     question; the claim says that it is above zero if `larger`, else below, or exactly zero if
-    `equal`. `link` is the page and the settings that show it, with the bits left out.
+    `equal`. `collapsed_too` says that networks count whose clean accuracy has collapsed. `link` is
+    the page and the settings that show it, with the bits left out.
     """
 
     id: str
@@ -31,6 +32,7 @@ class Claim:
     measure: Measure
     larger: bool = True
     equal: bool = False
+    collapsed_too: bool = False
     page: str = "amplification"
     link: Mapping[str, str] = dataclasses.field(default_factory=dict)
 

@@ -224,6 +224,7 @@ CLAIMS = (
         "one, on all test images",
         others=BINARY,
         scale=POINTS,
+        collapsed_too=True,
         measure=between(DQ, VANILLA, lambda e, a, b: measure.clean_difference(a, b)),
         page="robustness",
         link={"view": "Compare"},
@@ -236,6 +237,7 @@ CLAIMS = (
         others="The penalty is gone once training is over: this one follows from the method.",
         scale=RATIO,
         equal=True,
+        collapsed_too=True,
         measure=between(
             DQ,
             VANILLA,

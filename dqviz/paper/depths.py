@@ -14,6 +14,7 @@ from dqviz.charts.quantizer import ELEMENTS
 from dqviz.charts.tidy import same_epsilon
 from dqviz.experiments.result import Result
 
+from .accuracy import collapsed
 from .networks import FULL, VANILLA
 from .plan import AMPLIFICATION, HEADLINE, Part
 from .tables import records
@@ -31,8 +32,8 @@ QUANTIZER_COLUMNS = (
 def layer_table(parts: Sequence[Part], results: Mapping[Part, Result]) -> pd.DataFrame:
     """Amplification by layer, plain and centred, under FGSM at 1/255 and the matched controls.
 
-    Medians over the images, networks of the first seed; `place` counts layers from 1 in order of
-    execution.
+    Medians over the images, networks of the first seed but those that have collapsed; `place`
+    counts layers from 1 in order of execution.
     """
     rows: list[dict[str, Any]] = []
     for part, table in _tables(parts, results):
@@ -61,6 +62,8 @@ def _in_order(rows: pd.DataFrame) -> list[str]:
 
 def quantizer_table(parts: Sequence[Part], results: Mapping[Part, Result]) -> pd.DataFrame:
     """Noise before and after each quantizer of the vanilla networks, and the prediction.
+
+    Networks of the first seed but those that have collapsed.
 
     Under FGSM, medians over the images, relative to the length of the quantizer's input in L2, and
     in L1 where the column says so; `elements` are those of `dqviz.charts.quantizer.ELEMENTS`. Rows
@@ -107,6 +110,8 @@ def _tables(
     parts: Sequence[Part], results: Mapping[Part, Result]
 ) -> Iterator[tuple[Part, pd.DataFrame]]:
     """The rows of every amplification of the first seed."""
-    for part in parts:
-        if part.experiment == AMPLIFICATION and part.network.seed == 0 and part in results:
+    own = [part for part in parts if part.experiment == AMPLIFICATION and part in results]
+    gone = collapsed(part.network for part in own)
+    for part in own:
+        if part.network.seed == 0 and part.network.id not in gone:
             yield part, results[part].table

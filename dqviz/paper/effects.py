@@ -12,12 +12,12 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from dqviz.cards import load_card
 from dqviz.charts.paired import paired_ratio
 from dqviz.charts.tidy import Curve, read_curves, same_epsilon, select
 from dqviz.experiments.result import Result
 from dqviz.proportions import paired_of
 
+from .accuracy import accuracy_of
 from .networks import Network
 from .plan import AMPLIFICATION, Part
 
@@ -204,13 +204,12 @@ def failure_area(found: Evidence, network: Network, *, epsilon: float) -> Effect
 
 def clean_difference(one: Network, other: Network) -> Effect | None:
     """Clean accuracy of one minus that of another in points, on all test images of their cards."""
-    told = [load_card(network.id).accuracy for network in (one, other)]
+    told = [accuracy_of(network) for network in (one, other)]
     if not all("value" in card for card in told):
         return None
     value = 100 * (told[0]["value"] - told[1]["value"])
-    return Effect(
-        unit=one.unit, seed=one.seed, value=value, n=int(told[0]["n"]), networks=(one.id, other.id)
-    )
+    n = int(told[0].get("n", 0))
+    return Effect(unit=one.unit, seed=one.seed, value=value, n=n, networks=(one.id, other.id))
 
 
 def cost_ratio(

@@ -11,6 +11,7 @@ from dqviz.charts import masking_findings
 from dqviz.charts import verdict as masking_verdict
 from dqviz.experiments.result import Result
 
+from .accuracy import collapsed
 from .claim import Claim
 from .claims import CLAIMS
 from .effects import Evidence, evidence
@@ -22,12 +23,16 @@ UNCHECKED = "not checked"
 
 
 class Tested(NamedTuple):
-    """A claim put to the test with networks trained with these bits, such as `w8a4`."""
+    """A claim put to the test with networks trained with these bits, such as `w8a4`.
+
+    `left_out` are the networks whose pairs do not count, for their clean accuracy has collapsed.
+    """
 
     claim: Claim
     training: str
     verdict: Verdict
     masking: str
+    left_out: tuple[str, ...]
 
 
 def put_to_the_test(
@@ -37,22 +42,31 @@ def put_to_the_test(
 
     A claim without any pair is told once, of the most bits: nothing can be said of it.
     """
-    found = evidence(parts, results)
+    found, gone = evidence(parts, results), collapsed(networks)
     told = []
     for claim in CLAIMS:
-        own = [_tested(claim, training, networks, found) for training in trainings(networks)]
-        told += [tested for tested in own if tested.verdict.pairs] or own[:1]
+        own = [_tested(claim, training, networks, found, gone) for training in trainings(networks)]
+        told += [tested for tested in own if tested.verdict.pairs or tested.left_out] or own[:1]
     return told
 
 
-def _tested(claim: Claim, training: str, networks: Sequence[Network], found: Evidence) -> Tested:
+def _tested(
+    claim: Claim,
+    training: str,
+    networks: Sequence[Network],
+    found: Evidence,
+    gone: frozenset[str],
+) -> Tested:
     effects = [e for e in claim.measure(found, networks, training) if e is not None]
+    out = frozenset[str]() if claim.collapsed_too else gone
+    kept = [effect for effect in effects if not out.intersection(effect.networks)]
     verdict = (
-        judge_equal(effects, scale=claim.scale)
+        judge_equal(kept, scale=claim.scale)
         if claim.equal
-        else judge(effects, scale=claim.scale, larger=claim.larger)
+        else judge(kept, scale=claim.scale, larger=claim.larger)
     )
-    return Tested(claim, training, verdict, masking_marks(found, verdict))
+    left_out = dict.fromkeys(id for effect in effects for id in effect.networks if id in out)
+    return Tested(claim, training, verdict, masking_marks(found, verdict), tuple(left_out))
 
 
 def masking_marks(found: Evidence, verdict: Verdict) -> str:
@@ -76,7 +90,7 @@ def verdict_table(tested: Sequence[Tested]) -> pd.DataFrame:
 
 
 def _verdict_row(tested: Tested) -> dict[str, Any]:
-    claim, training, verdict, masking = tested
+    claim, training, verdict, masking, left_out = tested
     return {
         "claim": claim.id,
         "sentence": claim.sentence,
@@ -84,7 +98,7 @@ def _verdict_row(tested: Tested) -> dict[str, Any]:
         "act_bits": at_bits(training),
         "verdict": verdict.verdict,
         "found": interval_text(verdict),
-        "why": verdict.why,
+        "why": "; ".join([verdict.why, *_left_out(left_out)]),
         "pairs": verdict.pairs,
         "seeds": verdict.seeds,
         "masking": masking,
@@ -94,6 +108,11 @@ def _verdict_row(tested: Tested) -> dict[str, Any]:
         "low": verdict.low,
         "high": verdict.high,
     }
+
+
+def _left_out(ids: Sequence[str]) -> list[str]:
+    """Which networks do not count, and why; nothing where all do."""
+    return [f"left out, since its clean accuracy has collapsed: {id}" for id in ids]
 
 
 def effect_table(tested: Sequence[Tested]) -> pd.DataFrame:

@@ -12,12 +12,12 @@ from typing import Any
 
 import pandas as pd
 
-from dqviz.cards import load_card
 from dqviz.charts.tidy import same_epsilon
 from dqviz.experiments.result import Result
 from dqviz.proportions import wilson
 from dqviz.specs import CORRUPTIONS
 
+from .accuracy import accuracy_of, collapsed
 from .corrupted import PREFIX
 from .effects import Effect, evidence, flips_ratio, quantizer_gain, right_by_image
 from .networks import Network
@@ -37,7 +37,7 @@ from .plan import (
 
 COLUMNS = (
     *("measure", "network", "family", "method", "seed", "act_bits", "attack", "epsilon"),
-    *("value", "low", "high", "n"),
+    *("value", "low", "high", "n", "collapsed"),
 )
 SUCCESS = "attack_success"
 GAIN, FLIPS, FAILURE = "quantizer_gain", "flips_ratio", "failure_auc"
@@ -59,7 +59,8 @@ def level_table(parts: Sequence[Part], results: Mapping[Part, Result]) -> pd.Dat
 
     Columns `COLUMNS`. Accuracies and successes are percent, with Wilson's 95 % interval over `n`
     images; distances are medians over the images at the input of the last layer. `attack_success`
-    is counted on the images that all networks of the family classify correctly unattacked.
+    is counted on the images that all networks of the family classify correctly unattacked, and not
+    told of those that have collapsed: see `dqviz.paper.accuracy`.
 
     Args:
         parts: of the plan; those without a result are left out.
@@ -67,12 +68,15 @@ def level_table(parts: Sequence[Part], results: Mapping[Part, Result]) -> pd.Dat
     """
     there = [part for part in parts if part in results]
     rows: list[dict[str, Any]] = []
-    for network in dict.fromkeys(part.network for part in there if part.experiment == ROBUST):
+    networks = dict.fromkeys(part.network for part in there if part.experiment == ROBUST)
+    gone = collapsed(networks)
+    for network in networks:
         rows += _clean(network)
     for part in there:
         rows += [{**_named(part.network), **row} for row in _of_part(part, results[part])]
-    rows += _successes(there, results)
-    return pd.DataFrame(rows, columns=list(COLUMNS))
+    rows += _successes([part for part in there if part.network.id not in gone], results)
+    table = pd.DataFrame(rows, columns=list(COLUMNS))
+    return table.assign(collapsed=table["network"].isin(gone))
 
 
 def _named(network: Network) -> dict[str, Any]:
@@ -87,10 +91,10 @@ def _named(network: Network) -> dict[str, Any]:
 
 def _clean(network: Network) -> Iterator[dict[str, Any]]:
     """Clean accuracy on all test images, from the network's card."""
-    told = load_card(network.id).accuracy
+    told = accuracy_of(network)
     if "value" in told:
-        ends = {name: 100 * float(told[name]) for name in ("value", "low", "high") if name in told}
-        yield {**_named(network), "measure": "clean_accuracy", **ends, "n": told["n"]}
+        ends = {name: 100 * told[name] for name in ("value", "low", "high") if name in told}
+        yield {**_named(network), "measure": "clean_accuracy", **ends, "n": told.get("n")}
 
 
 def _of_part(part: Part, result: Result) -> Iterator[dict[str, Any]]:

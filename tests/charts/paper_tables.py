@@ -26,6 +26,7 @@ def level_rows(measure: str = "attack_success", *, intervals: bool = True) -> pd
                             "low": value - 8 if intervals else float("nan"),
                             "high": value + 8 if intervals else float("nan"),
                             "n": 100,
+                            "collapsed": False,
                         }
                     )
     return pd.DataFrame(rows)

@@ -5,6 +5,7 @@ import pytest
 from dqviz import charts
 from dqviz.charts import ChartError
 from dqviz.charts.levels import LEVELS
+from dqviz.charts.style import GREY
 from tests.charts.paper_tables import BITS, FAMILIES, layer_rows, level_rows, quantizer_rows
 
 
@@ -46,6 +47,21 @@ def test_without_intervals_nothing_is_said_of_them():
     chart = charts.by_bits(level_rows("quantizer_gain", intervals=False))
     assert "interval" not in chart.how_to_read
     assert len(chart.figure.layout.shapes) == len(FAMILIES)  # the line at 1 in every panel
+
+
+def test_what_has_collapsed_is_grey_and_the_line_leaves_it_out():
+    rows = level_rows()
+    rows["collapsed"] = (rows["act_bits"] == 2) & (rows["series"] == "DQ")
+    chart = charts.by_bits(rows)
+    marks = {(t.name, t.xaxis): t for t in traces(chart, mode="markers")}
+    assert list(marks["DQ", "x"].marker.color)[-1] == GREY
+    assert GREY not in marks["vanilla", "x"].marker.color
+    lines = {(t.name, t.xaxis): t for t in traces(chart, mode="lines")}
+    assert len(lines["DQ", "x"].x) == 2
+    assert len(lines["vanilla", "x"].x) == 3
+    assert "below 80 %" in chart.note
+    assert chart.figure.layout.annotations[-1].text == f"<i>{chart.note}</i>"
+    assert not charts.by_bits(level_rows()).note
 
 
 @pytest.mark.parametrize("measure", LEVELS)

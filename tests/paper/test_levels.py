@@ -18,7 +18,7 @@ FAMILY = FAMILIES[0]
 def cards(monkeypatch):
     card = dataclasses.make_dataclass("Card", ["accuracy"])
     told = {"value": 0.9, "low": 0.85, "high": 0.94, "n": 500}
-    monkeypatch.setattr("dqviz.paper.levels.load_card", lambda id: card(told))
+    monkeypatch.setattr("dqviz.paper.accuracy.load_card", lambda id: card(told))
 
 
 def levels(**more):

@@ -50,8 +50,7 @@ def cards(monkeypatch):
     def load(id):
         return dataclasses.replace(card, accuracy={"value": 0.9 + 0.05 * ("dq" in id), "n": 100})
 
-    monkeypatch.setattr("dqviz.paper.effects.load_card", load)
-    monkeypatch.setattr("dqviz.paper.levels.load_card", load)
+    monkeypatch.setattr("dqviz.paper.accuracy.load_card", load)
     monkeypatch.setattr("dqviz.paper.files.load_card", load)
 
 

@@ -18,8 +18,7 @@ from tests.ui.reading import words
 def found(monkeypatch):
     """Verdicts on planted numbers, in place of those that are shipped."""
     card = dataclasses.make_dataclass("Card", ["accuracy"])({"value": 0.9, "n": 100})
-    for module in ("effects", "levels"):
-        monkeypatch.setattr(f"dqviz.paper.{module}.load_card", lambda id: card)
+    monkeypatch.setattr("dqviz.paper.accuracy.load_card", lambda id: card)
     five = network("streetdigits/resnet20", "vanilla", "w8a5")
     subjects = (*everything(), five)
     parts, results = results_of(subjects)

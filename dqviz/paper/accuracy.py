@@ -1,0 +1,37 @@
+"""Clean accuracy as the networks' cards tell it, and which networks have collapsed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from dqviz.cards import load_card
+from dqviz.charts.tidy import COLLAPSE
+
+from .networks import FULL, Network, at_bits
+
+
+def accuracy_of(network: Network) -> Mapping[str, float]:
+    """`value, low, high` (shares of 1) and `n` on all test images; empty where it is not told."""
+    told = load_card(network.id).accuracy
+    return {name: float(told[name]) for name in ("value", "low", "high", "n") if name in told}
+
+
+def collapsed(networks: Iterable[Network]) -> frozenset[str]:
+    """The ids of networks below 80 % of the clean accuracy that their like has at full precision.
+
+    Their like is the network of the same family and method, of the same seed or else the first.
+    Nothing is concluded from what has collapsed. Training on attacked images costs accuracy by
+    itself, so what was trained so is not judged by it.
+    """
+    networks = list(networks)
+    full = {(n.family, n.method, n.seed): n for n in networks if n.training == FULL}
+    found = set()
+    for network in (n for n in networks if at_bits(n.training) is not None):
+        kind = (network.family, network.method)
+        like = full.get((*kind, network.seed)) or full.get((*kind, 0))
+        if like is None:
+            continue
+        own, whole = (accuracy_of(n).get("value") for n in (network, like))
+        if own is not None and whole is not None and own < COLLAPSE * whole:
+            found.add(network.id)
+    return frozenset(found)

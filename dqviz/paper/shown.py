@@ -118,7 +118,7 @@ def shown_rows(table: pd.DataFrame, shown: Shown) -> pd.DataFrame:
     if shown.attacks:
         rows = rows[rows["attack"].isin(shown.attacks)]
     if (wanted := shown.epsilon) is not None:
-        rows = rows[rows["epsilon"].map(lambda e: same_epsilon(float(e), wanted))]
+        rows = rows[rows["epsilon"].map(lambda e: same_epsilon(float(e), wanted)).astype(bool)]
     names, order = (
         ("attack", shown.attacks) if len(shown.attacks) > 1 else ("method", shown.methods)
     )

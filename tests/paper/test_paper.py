@@ -267,9 +267,10 @@ def test_what_is_finished_is_kept_and_the_next_run_goes_on(few, tmp_path):
     assert last.asked == 0
 
 
-def test_tables_and_a_page_are_written(tmp_path):
+@pytest.mark.parametrize("size", [WHOLE, QUICK], ids=["whole", "quick"])
+def test_tables_and_a_page_are_written(tmp_path, size):
     subjects = everything()
-    parts, results = results_of(subjects)
+    parts, results = results_of(subjects, size)
     work = Work(subjects=subjects, graded=(), missing={}, parts=tuple(parts))
     tables = dataclasses.replace(work.outcome(results), beta=strengths())
     names = write_files(tmp_path, subjects, results, tables)

@@ -36,6 +36,11 @@ GLOSSARY = (
         "they come from training images; for another the page says from where.",
     ),
     Term(
+        "Quantization-aware training",
+        "Training with the quantizers in place, the gradient passing straight through their "
+        "rounding. At 1 to 3 bits a network that was only quantized afterwards collapses.",
+    ),
+    Term(
         "Adversarial perturbation",
         "A change of the image, too small to notice, made to mislead a network. It is not random: "
         "it follows the gradient of the network's loss.",
@@ -132,6 +137,15 @@ GLOSSARY = (
         "on one and the same image, in decibels. It says nothing about attacks.",
     ),
     Term(
+        "Gain and turning point",
+        "A quantizer's gain is the noise that comes out of it over the noise that goes in. A "
+        "turning point would be a size of the noise below which the gain is under 1 and above "
+        "which it is over 1. For activations spread evenly over their buckets there is none: the "
+        "smallest noise is enlarged most. Zeros after a ReLU lie in the middle of a bucket and "
+        "have one.",
+        r"\sqrt{1 + f (1 - f) (s / t)^2}, \quad f = \operatorname{frac}(|t| / s)",
+    ),
+    Term(
         "Bucket flip",
         "An activation whose code differs between the clean and the perturbed image.",
     ),
@@ -173,6 +187,21 @@ GLOSSARY = (
         "A training penalty that pulls the rows of each layer's matrix towards orthonormal ones, "
         "to keep its Lipschitz constant small (Lin, Gan and Han, ICLR 2019).",
         r"\frac{\beta}{2} \sum_\ell \lVert W_\ell^\top W_\ell - I \rVert_F^2",
+    ),
+    Term(
+        "Adversarial training",
+        "Training on images that are attacked anew at every step, here half of every batch.",
+    ),
+    Term(
+        "Feature squeezing",
+        "Fewer grey levels and a median filter before the network, to remove small perturbations. "
+        "The attack goes through it too, as an attacker would.",
+    ),
+    Term(
+        "Seed and pair",
+        "A seed decides the first weights and the order of the images. A pair is two networks of "
+        "one seed that differ in one thing, such as the penalty; what is said of a method needs "
+        "several pairs.",
     ),
     Term(
         "Vanilla",

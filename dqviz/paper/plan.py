@@ -13,7 +13,7 @@ EPSILONS = (0.25 / 255, 0.5 / 255, 1 / 255, 2 / 255)
 SMALL, HEADLINE = 0.25 / 255, 1 / 255
 BLACK_BOX = 2 / 255
 STEPS = 10
-QUERIES = 200
+QUERIES = 150
 ATTACKS = ("fgsm", "rfgsm", "bim", "pgd")
 VERDICTS_ATTACK = "pgd"
 """The attack that verdicts rest on: the only one for other seeds than the first."""

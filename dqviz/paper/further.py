@@ -11,7 +11,7 @@ from .claim import Claim, attacked, between, moved
 from .corrupted import corruption_difference
 from .networks import DQ, FULL, VANILLA
 from .plan import BLACK_BOX, OTHER_BITS, ROBUST, SMALL, TRANSFER, VERDICTS_ATTACK
-from .words import BERNHARD
+from .words import BERNHARD, NOBODY
 
 AFTERWARDS = (
     "Asked once the first results were seen, to find out why quantization hardly enlarges "
@@ -41,7 +41,8 @@ FURTHER = (
     ),
     Claim(
         id="enlarged_small",
-        sentence="Beyond the paper: quantization enlarges the smallest perturbations most.",
+        sentence="Beyond the paper: quantization enlarges a perturbation of a quarter of a grey "
+        "level.",
         effect="by which factor the last layer of the quantized vanilla network moves further than "
         "that of the vanilla one at full precision, FGSM at 0.25/255",
         others=f"{AFTERWARDS} In theory the gain of a quantizer is largest for the smallest noise.",
@@ -55,11 +56,10 @@ FURTHER = (
         effect="by which factor the last layer of the quantized vanilla network moves further than "
         "that of the vanilla one at full precision, random signs of the length of FGSM's "
         "perturbation at 1/255",
-        others=f"{AFTERWARDS} An attack finds at full precision already what moves the last layer; "
-        "random noise does not.",
+        others=f"{AFTERWARDS} {NOBODY}",
         scale=RATIO,
         measure=moved(VANILLA, (VANILLA, FULL), attack="random_signs"),
-        link={"eps": "1/255"},
+        link={"eps": "1/255", "controls": "true"},
     ),
     Claim(
         id="corruptions",

@@ -30,7 +30,10 @@ VIEWS = [
     ("robustness", "view=Transfer", ["transfer"], ""),
     ("robustness", "view=Bit-width", ["robust_bits"], "robust_bits"),
     ("trust", "", ["variants"], "variants"),
-    ("paper", "", ["forest_vulnerable"], ""),
+    ("paper", "", ["forest_vulnerable", "behind_vulnerable"], ""),
+    ("paper", "paper_attack=BIM", ["attacked"], ""),
+    ("paper", "paper_noise=random+signs", ["layers"], ""),
+    ("paper", "paper_elements=At+zero", ["turning"], ""),
 ]
 """Pages, their settings, the charts on them, and one that moves with epsilon."""
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from importlib import resources
 
 import pytest
 
@@ -159,6 +160,12 @@ def test_a_shipped_card_says_its_file_and_hash(weights, change):
     cards.write_card(dataclasses.replace(FULL, **change), weights / "cifar10-resnet20-dq.json")
     with pytest.raises(CardError, match="needs id"):
         cards.load_card("cifar10/resnet20/dq")
+
+
+def test_the_shipped_weights_stay_below_forty_megabytes():
+    folder = resources.files("dqviz").joinpath("weights")
+    files = [cards.load_card(id).file for id in cards.shipped_ids()]
+    assert sum(len(folder.joinpath(name).read_bytes()) for name in files) < 40e6
 
 
 def test_every_shipped_network_has_a_card_that_says_how_it_was_trained():

@@ -12,12 +12,11 @@ from plotly.colors import sample_colorscale
 
 from dqviz.charts.alt import number
 from dqviz.charts.axes import LAYER_TITLE, value_axis
-from dqviz.charts.by_bits import bits_words
 from dqviz.charts.chart import Chart, ChartError
 from dqviz.charts.family_panels import axes_of, panels_layout
 from dqviz.charts.formulas import FORMULAS
 from dqviz.charts.style import LINE_SCALE
-from dqviz.charts.tidy import ATTACK_NAMES
+from dqviz.charts.tidy import ATTACK_NAMES, bits_words
 from dqviz.specs import FULL_PRECISION
 
 METHODS = {"vanilla": "solid", "dq": "6px,4px"}

@@ -16,7 +16,7 @@ from dqviz.charts.family_panels import axes_of, panels_layout
 from dqviz.charts.levels import LEVELS, Level
 from dqviz.charts.shares import whiskers
 from dqviz.charts.style import GREY, SLOTS, NetworkStyle
-from dqviz.charts.tidy import collapse_note
+from dqviz.charts.tidy import bits_words, collapse_note
 from dqviz.specs import FULL_PRECISION
 
 ASIDE, SEED_ASIDE = 0.16, 0.045
@@ -174,8 +174,3 @@ def _words(table: pd.DataFrame, bits: Sequence[int]) -> list[str]:
         ]
         said.append(f"{family}, {series}: {', '.join(told)}")
     return said
-
-
-def bits_words(bits: int) -> str:
-    """Bits in words: `full precision`, `4 bits`."""
-    return "full precision" if bits == FULL_PRECISION else f"{bits} bit{'s' * (bits != 1)}"

@@ -109,6 +109,11 @@ def epsilon_text(epsilon: float) -> str:
     return "0" if epsilon == 0 else f"{epsilon * 255:.4g}/255"
 
 
+def bits_words(bits: int) -> str:
+    """Bits in words: `full precision`, `4 bits`."""
+    return "full precision" if bits == FULL_PRECISION else f"{bits} bit{'s' * (bits != 1)}"
+
+
 def bits_text(weight_bits: int, act_bits: int) -> str:
     """Bit-widths in short: `full precision`, `W8 A4` (weights, activations), `A4` or `W8`."""
     parts = [f"{k}{b}" for k, b in (("W", weight_bits), ("A", act_bits)) if b != FULL_PRECISION]

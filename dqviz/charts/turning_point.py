@@ -13,6 +13,7 @@ from dqviz.charts.chart import Chart, ChartError
 from dqviz.charts.formulas import FORMULAS
 from dqviz.charts.quantizer import ELEMENT_WORDS
 from dqviz.charts.style import SLOTS, layout
+from dqviz.charts.tidy import bits_words
 
 HEIGHT = 420
 KINDS = {
@@ -64,7 +65,7 @@ def turning_point(table: pd.DataFrame, *, bits: int, elements: str = "all") -> C
     told = verdict_words(rows)
     return Chart(
         figure=figure,
-        title=f"Noise in against noise out, {bits} bit{'s' * (bits != 1)}",
+        title=f"Noise in against noise out, {bits_words(bits)}",
         how_to_read="Each point is a quantizer of a vanilla network, above the dotted line if it "
         "enlarges the noise: a turning point would show as points below the line at the left and "
         "above it at the right.",

@@ -23,15 +23,14 @@ def collapsed(networks: Iterable[Network]) -> frozenset[str]:
     Nothing is concluded from what has collapsed. Training on attacked images costs accuracy by
     itself, so what was trained so is not judged by it.
     """
-    networks = list(networks)
-    full = {(n.family, n.method, n.seed): n for n in networks if n.training == FULL}
+    told = {network: accuracy_of(network).get("value") for network in networks}
+    full = {(n.family, n.method, n.seed): own for n, own in told.items() if n.training == FULL}
     found = set()
-    for network in (n for n in networks if at_bits(n.training) is not None):
+    for network, own in told.items():
         kind = (network.family, network.method)
-        like = full.get((*kind, network.seed)) or full.get((*kind, 0))
-        if like is None:
+        whole = full.get((*kind, network.seed), full.get((*kind, 0)))
+        if at_bits(network.training) is None or own is None or whole is None:
             continue
-        own, whole = (accuracy_of(n).get("value") for n in (network, like))
-        if own is not None and whole is not None and own < COLLAPSE * whole:
+        if own < COLLAPSE * whole:
             found.add(network.id)
     return frozenset(found)

@@ -5,6 +5,8 @@ A claim is a difference; these are what it is a difference of, to be drawn again
 
 from __future__ import annotations
 
+import dataclasses
+import itertools
 import math
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -12,7 +14,6 @@ from typing import Any
 
 import pandas as pd
 
-from dqviz.charts.tidy import same_epsilon
 from dqviz.experiments.result import Result
 from dqviz.proportions import wilson
 from dqviz.specs import CORRUPTIONS
@@ -93,8 +94,13 @@ def _clean(network: Network) -> Iterator[dict[str, Any]]:
     """Clean accuracy on all test images, from the network's card."""
     told = accuracy_of(network)
     if "value" in told:
-        ends = {name: 100 * told[name] for name in ("value", "low", "high") if name in told}
-        yield {**_named(network), "measure": "clean_accuracy", **ends, "n": told.get("n")}
+        share = {"measure": "clean_accuracy", **_ends(told, 100.0), "n": told.get("n")}
+        yield {**_named(network), **share}
+
+
+def _ends(told: Mapping[str, float], factor: float = 1.0) -> dict[str, float]:
+    """A number and its interval, as far as they are told."""
+    return {name: factor * told[name] for name in ("value", "low", "high") if name in told}
 
 
 def _of_part(part: Part, result: Result) -> Iterator[dict[str, Any]]:
@@ -119,12 +125,12 @@ def _attack(part: Part) -> str:
 def _under_attack(part: Part, result: Result) -> Iterator[dict[str, Any]]:
     rows = result.table[result.table["metric"] == "robust_accuracy"]
     for epsilon, own in rows.groupby("epsilon"):
-        told = {s: 100 * v for s, v in zip(own["statistic"], own["value"], strict=True)}
+        told = dict(zip(own["statistic"], own["value"], strict=True))
         yield {
             "measure": "robust_accuracy",
             "attack": _attack(part),
             "epsilon": epsilon,
-            **{name: told[name] for name in ("value", "low", "high") if name in told},
+            **_ends(told, 100.0),
             "n": own["n_samples"].iloc[0],
         }
 
@@ -150,9 +156,8 @@ def _noise(part: Part, result: Result) -> Iterator[dict[str, Any]]:
     ):
         for epsilon, own in whole[whole["metric"] == metric].groupby("epsilon"):
             told = dict(zip(own["statistic"], own["value"], strict=True))
-            ends = {name: told[name] for name in ("value", "low", "high") if name in told}
             n = own["n_samples"].iloc[0]
-            yield {"measure": FAILURE, "attack": by, "epsilon": epsilon, **ends, "n": n}
+            yield {"measure": FAILURE, "attack": by, "epsilon": epsilon, **_ends(told), "n": n}
     if part.network.training:
         yield from _quantizers(part, result)
 
@@ -192,23 +197,20 @@ def _successes(parts: Sequence[Part], results: Mapping[Part, Result]) -> Iterato
         if part.experiment in COMPARED:
             groups[part.network.family, _attack(part)].append(part)
     for (_, attack), own in groups.items():
-        for epsilon in own[0].spec.attack.epsilons:
-            asked = [
-                p for p in own if any(same_epsilon(epsilon, e) for e in p.spec.attack.epsilons)
-            ]
-            clean = [right_by_image(results[part], "clean_accuracy", epsilon) for part in asked]
-            right = pd.concat(clean, axis=1, join="inner").min(axis=1) > 0
-            common = right.index[right]
-            if common.empty:
-                continue
-            for part in asked:
-                robust = right_by_image(results[part], "robust_accuracy", epsilon)
-                share = wilson(int((robust.loc[common] == 0).sum()), len(common))
-                yield {
-                    **_named(part.network),
-                    "measure": SUCCESS,
-                    "attack": attack,
-                    "epsilon": epsilon,
-                    **{name: 100 * getattr(share, name) for name in ("value", "low", "high")},
-                    "n": share.n,
-                }
+        epsilons = own[0].spec.attack.epsilons  # the plan asks the same of all
+        clean = [right_by_image(results[part], "clean_accuracy", epsilons[0]) for part in own]
+        right = pd.concat(clean, axis=1, join="inner").min(axis=1) > 0
+        common = right.index[right]
+        if common.empty:
+            continue
+        for epsilon, part in itertools.product(epsilons, own):
+            robust = right_by_image(results[part], "robust_accuracy", epsilon)
+            share = wilson(int((robust.loc[common] == 0).sum()), len(common))
+            yield {
+                **_named(part.network),
+                "measure": SUCCESS,
+                "attack": attack,
+                "epsilon": epsilon,
+                **_ends(dataclasses.asdict(share), 100.0),
+                "n": share.n,
+            }

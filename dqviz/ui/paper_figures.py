@@ -10,7 +10,7 @@ import streamlit as st
 
 from dqviz import charts
 from dqviz.charts.strength import MEASURES
-from dqviz.charts.tidy import ATTACK_NAMES, epsilon_text
+from dqviz.charts.tidy import ATTACK_NAMES, bits_words, epsilon_text
 from dqviz.paper import SHOWN, Shown, Tables, shown_rows, where
 from dqviz.paper.page import LAYERS, QUANTIZERS, STRENGTH
 from dqviz.paper.plan import HEADLINE, VERDICTS_ATTACK
@@ -93,8 +93,11 @@ def _attacked(levels: pd.DataFrame, key: Hashable) -> None:
     # Vanilla first, and networks that something is added to last: each keeps its colour.
     methods = sorted(set(attacked["method"]), key=lambda name: (", " in name, name[0] != "v", name))
     shown = Shown(measure=measure, attacks=(attack,), epsilon=epsilon, methods=tuple(methods))
-    draw = functools.partial(charts.by_bits, shown_rows(levels, shown), where=where(shown))
-    _put("attacked", (key, measure, attack, epsilon), draw)
+    _put(
+        "attacked",
+        (key, measure, attack, epsilon),
+        lambda: charts.by_bits(shown_rows(levels, shown), where=where(shown)),
+    )
 
 
 def _layers(layers: pd.DataFrame, key: Hashable) -> None:
@@ -109,7 +112,7 @@ def _layers(layers: pd.DataFrame, key: Hashable) -> None:
 
 def _quantizers(quantizers: pd.DataFrame, key: Hashable) -> None:
     found = sorted(set(quantizers["act_bits"]), reverse=True)
-    named = {f"{bits} bit{'s' * (bits != 1)}": int(bits) for bits in found}
+    named = {bits_words(int(bits)): int(bits) for bits in found}
     with st.container(horizontal=True):
         bits = named[controls.pick("Bits", list(named), key="paper_bits")]
         elements = ELEMENTS[controls.pick("Elements", list(ELEMENTS), key="paper_elements")]

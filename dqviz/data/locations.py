@@ -91,6 +91,22 @@ def holds_parquet(folder: Path, split: str) -> bool:
     return bool(_split_files(folder, split))
 
 
+def has_splits(name: str) -> bool:
+    """Whether there are test images apart from those to train on, as far as files' names tell.
+
+    Raises:
+        DataError: for a name that stands for no data set.
+    """
+    kind, path = split_name(name)
+    if kind in NAMED:
+        return True
+    find = parquet_files if kind == "parquet" else class_folders
+    try:
+        return find(find_path(path), "train") != find(find_path(path), "test")
+    except DataError:
+        return False
+
+
 def _split_files(folder: Path, split: str) -> tuple[Path, ...]:
     for pattern in (f"{split}.parquet", f"{split}-*.parquet", f"{split}*.parquet"):
         found = sorted(folder.glob(pattern))

@@ -73,7 +73,7 @@ class Book:
         The same request of the same user is the same job.
         """
         with self._lock:
-            same = [r for r in self._of(user) if r.specs == tuple(specs)]
+            same = [r for r in self.records(user) if r.specs == tuple(specs)]
             for record in same:
                 if record.state == OPEN:
                     return record
@@ -160,10 +160,16 @@ class Book:
             self._begin(record, work)
             return record
 
-    def jobs(self, user: str) -> list[View]:
-        """The jobs of one user, the latest first."""
+    def records(self, user: str) -> list[Record]:
+        """What is written down of one user's jobs, the latest first."""
         with self._lock:
-            return [self._view(r) for r in sorted(self._of(user), key=lambda r: -r.made)]
+            mine = [record for record in self._records.values() if record.user == user]
+        return sorted(mine, key=lambda record: -record.made)
+
+    def jobs(self, user: str) -> list[View]:
+        """How the jobs of one user stand, the latest first."""
+        with self._lock:
+            return [self._view(record) for record in self.records(user)]
 
     def view(self, id: str) -> View | None:
         """How one job stands; None if there is none."""
@@ -232,9 +238,6 @@ class Book:
     def _open(self) -> list[Record]:
         return [record for record in self._records.values() if record.state == OPEN]
 
-    def _of(self, user: str) -> list[Record]:
-        return [record for record in self._records.values() if record.user == user]
-
     def _room(self, user: str) -> str:
         """Why there is no room for one more job; empty if there is."""
         mine = sum(record.user == user for record in self._open())
@@ -254,7 +257,7 @@ class Book:
         self._records[record.id] = record
         self._work.pop(record.id, None)
         self._folder.save(record)
-        over = [other for other in self._of(record.user) if other.state != OPEN]
+        over = [other for other in self.records(record.user) if other.state != OPEN]
         for old in sorted(over, key=lambda r: -(r.ended or 0.0))[KEPT:]:
             self.remove(old.id, old.user)
 

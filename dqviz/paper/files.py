@@ -29,18 +29,18 @@ def write_files(
     """Writes everything, each file whole or not at all; returns the names.
 
     `about.json` says with which version and weights it was computed. Of each experiment all numbers
-    are in one file, named by it.
+    are in one Parquet file, named by it: there are millions.
     """
-    files = {
+    files: dict[str, str | bytes] = {
         **tables.files(),
         ABOUT: json.dumps(about(networks, results), indent=2),
         PAGE: page(tables),
     }
     for experiment in dict.fromkeys(part.experiment for part in results):
         own = [result.table for part, result in results.items() if part.experiment == experiment]
-        files[f"{experiment}.csv"] = pd.concat(own, ignore_index=True).to_csv(index=False)
-    for name, text in files.items():
-        write_whole(folder / name, text.encode())
+        files[f"{experiment}.parquet"] = pd.concat(own, ignore_index=True).to_parquet(index=False)
+    for name, content in files.items():
+        write_whole(folder / name, content if isinstance(content, bytes) else content.encode())
     return list(files)
 
 

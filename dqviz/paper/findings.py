@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -17,15 +18,18 @@ from .claims import CLAIMS
 from .effects import Evidence, evidence
 from .networks import Network, at_bits, trainings
 from .plan import TRUST, Part
-from .verdicts import Verdict, interval_text, judge, judge_equal
+from .verdicts import Verdict, interval_text, judge, judge_equal, kind_means
 
 UNCHECKED = "not checked"
+MARKS = ("green", "amber", "red", UNCHECKED)
 
 
 class Tested(NamedTuple):
     """A claim put to the test with networks trained with these bits, such as `w8a4`.
 
     `left_out` are the networks whose pairs do not count, for their clean accuracy has collapsed.
+    `by_kinds` is the verdict on the means of each data set and architecture; None where that says
+    nothing else, every one having one seed.
     """
 
     claim: Claim
@@ -33,6 +37,7 @@ class Tested(NamedTuple):
     verdict: Verdict
     masking: str
     left_out: tuple[str, ...]
+    by_kinds: Verdict | None
 
 
 def put_to_the_test(
@@ -60,37 +65,43 @@ def _tested(
     effects = [e for e in claim.measure(found, networks, training) if e is not None]
     out = frozenset[str]() if claim.collapsed_too else gone
     kept = [effect for effect in effects if not out.intersection(effect.networks)]
-    verdict = (
-        judge_equal(kept, scale=claim.scale)
-        if claim.equal
-        else judge(kept, scale=claim.scale, larger=claim.larger)
-    )
+    judged = functools.partial(judge, scale=claim.scale, larger=claim.larger)
+    verdict = judge_equal(kept, scale=claim.scale) if claim.equal else judged(kept)
+    kinds = [] if claim.equal else kind_means(kept)
+    by_kinds = judged(kinds) if 0 < len(kinds) < verdict.pairs else None
     left_out = dict.fromkeys(id for effect in effects for id in effect.networks if id in out)
-    return Tested(claim, training, verdict, masking_marks(found, verdict), tuple(left_out))
+    marks = masking_marks(found, verdict)
+    return Tested(claim, training, verdict, marks, tuple(left_out), by_kinds)
 
 
 def masking_marks(found: Evidence, verdict: Verdict) -> str:
-    """The marks of the masking checks of the networks a verdict rests on: `2 green, 1 amber`."""
+    """The marks of the masking checks of the networks a verdict rests on: `2 green, 1 amber`.
+
+    Networks without any are counted as `not checked`.
+    """
     ids = dict.fromkeys(id for effect in verdict.effects for id in effect.networks)
-    marks = [
-        masking_verdict(masking_findings(result.table))[0]
-        for id in ids
-        if (result := found.get((TRUST, id, ""))) is not None
-    ]
-    counted = [f"{marks.count(mark)} {mark}" for mark in ("green", "amber", "red") if mark in marks]
-    return ", ".join(counted) or UNCHECKED
+    marks = [_mark(found, id) for id in ids]
+    counted = [f"{marks.count(mark)} {mark}" for mark in MARKS if mark in marks]
+    return UNCHECKED if set(marks) <= {UNCHECKED} else ", ".join(counted)
+
+
+def _mark(found: Evidence, id: str) -> str:
+    result = found.get((TRUST, id, ""))
+    return UNCHECKED if result is None else masking_verdict(masking_findings(result.table))[0]
 
 
 def verdict_table(tested: Sequence[Tested]) -> pd.DataFrame:
     """One row a claim and training.
 
+    `by_kinds` says the verdict on the means of each data set and architecture, where it differs
+    in what it rests on; empty elsewhere.
     `value`, `low` and `high` are points, or ratios; the interval is missing below three pairs.
     """
     return pd.DataFrame([_verdict_row(t) for t in tested])
 
 
 def _verdict_row(tested: Tested) -> dict[str, Any]:
-    claim, training, verdict, masking, left_out = tested
+    claim, training, verdict, masking, left_out, by_kinds = tested
     return {
         "claim": claim.id,
         "sentence": claim.sentence,
@@ -101,6 +112,7 @@ def _verdict_row(tested: Tested) -> dict[str, Any]:
         "why": "; ".join([verdict.why, *_left_out(left_out)]),
         "pairs": verdict.pairs,
         "seeds": verdict.seeds,
+        "by_kinds": "" if by_kinds is None else _by_kinds(by_kinds),
         "masking": masking,
         "scale": claim.scale,
         "larger": claim.larger,
@@ -108,6 +120,11 @@ def _verdict_row(tested: Tested) -> dict[str, Any]:
         "low": verdict.low,
         "high": verdict.high,
     }
+
+
+def _by_kinds(verdict: Verdict) -> str:
+    kinds = f"{verdict.pairs} kind{'s' * (verdict.pairs > 1)} of network"
+    return f"{verdict.verdict} over the means of {kinds}, {interval_text(verdict)}"
 
 
 def _left_out(ids: Sequence[str]) -> list[str]:

@@ -69,7 +69,7 @@ def _section(claim: Claim, tables: Tables) -> str:
     own = verdicts[verdicts["claim"] == claim.id]
     told = "".join(
         f"<li>{html.escape(row['training'])}: <b>{row['verdict']}</b>, "
-        f"{html.escape(row['found'])}; {html.escape(row['why'])}. "
+        f"{html.escape('; '.join(filter(None, (row['found'], row['why'], row['by_kinds']))))}. "
         f"Masking checks: {row['masking']}.</li>"
         for row in records(own)
     )

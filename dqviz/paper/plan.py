@@ -119,9 +119,8 @@ def _of_network(network: Network, size: Size) -> Iterator[Part]:
     if network.seed == 0 and size.strongest:
         strongest = AttackSpec(name="standard", epsilons=(HEADLINE,), steps=STEPS, queries=QUERIES)
         yield make_part(STRONGEST, network, "accuracy", strongest, size.strongest)
-    if network.seed == 0 and size.trust and network.training != FULL:
-        spec = AttackSpec(name="pgd", epsilons=(HEADLINE,), steps=STEPS, queries=QUERIES)
-        yield make_part(TRUST, network, "masking", spec, size.trust)
+    if size.trust and (network.training != FULL or network.method == VANILLA):
+        yield _trust(network, HEADLINE, size)
 
 
 def _black_box(network: Network, found: Sequence[Network], size: Size) -> Iterator[Part]:
@@ -165,6 +164,7 @@ def _beside(network: Network, size: Size) -> Iterator[Part]:
     if attacked_at_bits(network.training) is not None:
         spec = AttackSpec(name="pgd", epsilons=(ATTACKED_AT,), steps=STEPS)
         yield make_part(ADVERSARIAL, network, "accuracy", spec, size.beside)
+        yield _trust(network, ATTACKED_AT, size)
     elif network.seed == 0 and network.training != FULL:
         nothing = AttackSpec()
         yield make_part(CORRUPTED, network, "corruptions", nothing, size.beside)
@@ -176,6 +176,12 @@ def _beside(network: Network, size: Size) -> Iterator[Part]:
             )
             squeezed = dataclasses.replace(part.spec, model=model)
             yield dataclasses.replace(part, spec=squeezed)
+
+
+def _trust(network: Network, epsilon: float, size: Size) -> Part:
+    """The masking checks of the attack that verdicts on this network rest on."""
+    spec = AttackSpec(name=VERDICTS_ATTACK, epsilons=(epsilon,), steps=STEPS, queries=QUERIES)
+    return make_part(TRUST, network, "masking", spec, size.trust)
 
 
 def make_part(

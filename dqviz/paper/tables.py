@@ -54,6 +54,6 @@ def _read(file: Traversable) -> pd.DataFrame:
         return pd.DataFrame()
     with file.open("rb") as content:
         try:
-            return pd.read_csv(content)
+            return pd.read_csv(content, dtype={"by_kinds": "str"}).fillna({"by_kinds": ""})
         except pd.errors.EmptyDataError:  # written without a column
             return pd.DataFrame()

@@ -11,7 +11,7 @@ import streamlit as st
 
 from dqviz.cards import shipped_ids
 from dqviz.data.folder_paths import data_folder
-from dqviz.data.locations import readable
+from dqviz.data.locations import has_splits, readable
 from dqviz.ui.settings import BUILT_IN_DATA
 
 PREFERRED = ("streetdigits/resnet20/vanilla", "streetdigits/resnet20/dq")
@@ -51,6 +51,12 @@ def data_sets(folder: Path | None = None) -> tuple[str, ...]:
     own = [_data_name(entry) for entry in entries if not entry.name.startswith(".")]
     # What is not readable cannot stand on a page or in a link.
     return (*BUILT_IN_DATA, *[name for name in own if name and name == readable(name)][:MAX_LISTED])
+
+
+@st.cache_data(ttl=20, max_entries=1, show_spinner=False)
+def trainable() -> tuple[str, ...]:
+    """Those of `data_sets` that a network can be trained on: their test images lie apart."""
+    return tuple(name for name in data_sets() if has_splits(resolve_data(name)))
 
 
 def _data_name(entry: Path) -> str:

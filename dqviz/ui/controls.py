@@ -65,7 +65,7 @@ def _follow(part: _Part) -> None:
         if settings.networks:
             part.draw(settings)
         else:
-            known = choices.networks() or session.uploads()
+            known = choices.networks() or session.own()
             st.info(CHOOSE if known else BRING, icon=":material/arrow_back:")
 
 

@@ -10,13 +10,13 @@ from typing import Any
 
 import streamlit as st
 
-from dqviz import cards, charts
+from dqviz import charts
 from dqviz.charts import course as drawn
 from dqviz.experiments.durations import remaining
 from dqviz.experiments.handle import DONE, QUEUED, RUNNING
 from dqviz.jobs import View
 from dqviz.specs.training import COURSE, LAST_GOOD
-from dqviz.ui import errors, jobs, links, session, show, upload, visitor
+from dqviz.ui import errors, jobs, links, session, show, trained, visitor
 
 WHAT = (
     "Train a network with the Defensive Quantization penalty and without, and watch what becomes "
@@ -80,11 +80,11 @@ def _state(view: View) -> None:
 
 def _network(folder: Path) -> None:
     """The network that there is, finished or the last good one of a training that diverged."""
-    card = next(iter(sorted(folder.glob("*.json"))), None)  # written last: its weights are whole
+    card = trained.card_in(folder)
     if card is None:
         return
-    found = cards.read_card(card)
-    weights = card.with_suffix(".safetensors")
+    found = trained.read(card)
+    weights = trained.weights_beside(card)
     told = found.accuracy
     diverged = found.id.endswith(LAST_GOOD)
     say, icon = (st.warning, "history") if diverged else (st.success, "check")
@@ -97,8 +97,8 @@ def _network(folder: Path) -> None:
     with st.container(horizontal=True):
         st.button(
             "Compare it on every page",
-            on_click=_compare,
-            args=(weights, found),
+            on_click=session.choose,
+            args=(found.id,),
             key="lab_compare",
             icon=":material/add:",
         )
@@ -114,12 +114,6 @@ def _network(folder: Path) -> None:
                 on_click="ignore",
                 icon=":material/download:",
             )
-
-
-def _compare(weights: Path, card: cards.Card) -> None:
-    """Puts the network among those of this visitor."""
-    session.uploads()[card.id] = upload.of_card(card, weights, label=card.id)
-    session.choose(card.id)
 
 
 def read_course(folder: Path) -> list[dict[str, Any]]:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import secrets
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import streamlit as st
 
 from dqviz import cards
+from dqviz.data import DataError, count_images
+from dqviz.data.locations import NAMED
 from dqviz.jobs import JobError
+from dqviz.specs import DataSpec
 from dqviz.specs.toml_text import toml_text
 from dqviz.ui import choices, jobs, links, visitor
 
@@ -27,14 +30,23 @@ BITS = (32, 8, 5, 4, 3, 2, 1)
 RATES = (0.001, 0.003, 0.01, 0.02, 0.05, 0.1, 0.2)
 IMAGES = (1000, 2000, 5000, 10_000, 30_000)
 EPOCHS = (1, 2, 3, 5, 10, 20)
+TEST_IMAGES = 1000
+FLIPS = {"streetdigits": False, "svhn": False, "cifar10": True}
+"""Whether mirrored images stay in their class; for other data the network's own recipe says."""
 ADVERSARIES = {"Clean images": "", "R+FGSM at 4/255": "rfgsm", "PGD-5 at 4/255": "pgd"}
 NEW = "New weights: "
+SAME = "The network's own"
+DATA_HELP = (
+    "Data of your own is offered where its test images lie apart. A trained network needs as many "
+    "classes as it has; new weights take any."
+)
 
 
 class Choice(NamedTuple):
     """What the form says."""
 
     start: str
+    data: str
     images: int
     epochs: int
     rate: float
@@ -47,16 +59,23 @@ class Choice(NamedTuple):
 
 
 def recipe_text(choice: Choice, name: str) -> str:
-    """The recipe of a choice as TOML; `name` is that of the weights."""
+    """The recipe of a choice as TOML; `name` is that of the weights.
+
+    Where the data has fewer images than are asked for, all of them are taken.
+
+    Raises:
+        DataError: if the data's files are gone or cannot be read.
+    """
     fresh = choice.start.startswith(NEW)
     basis = cards.load_card(choice.start.removeprefix(NEW))
     dataset, arch, _ = basis.id.split("/")
+    data = dataset if choice.data == SAME else choices.resolve_data(choice.data)
     recipe = basis.recipe
     lines = {
-        "id": f"{dataset}/{arch}/{name}",
+        "id": f"{data if data in NAMED else 'own'}/{arch}/{name}",
         **({} if fresh else {"start": basis.id}),
-        "data": {"name": dataset, "split": "train", "n_samples": choice.images},
-        "test": {"name": dataset, "split": "test", "n_samples": 1000},
+        "data": _part(data, "train", choice.images),
+        "test": _part(data, "test", TEST_IMAGES),
         "mean": list(basis.mean),
         "std": list(basis.std),
         "epochs": choice.epochs,
@@ -64,7 +83,7 @@ def recipe_text(choice: Choice, name: str) -> str:
         "warmup_epochs": min(0.25, choice.epochs / 4),
         "weight_decay": choice.decay,
         "crop": recipe.get("crop", 4),
-        "flip": recipe.get("flip", False),
+        "flip": FLIPS.get(data, recipe.get("flip", False)),
         "clip": 1.0,
         "seed": choice.seed,
         "defense": {"arm": choice.arm, "beta": 0.0 if choice.arm == "none" else choice.beta},
@@ -75,6 +94,11 @@ def recipe_text(choice: Choice, name: str) -> str:
         steps = {"steps": 5} if choice.adversary == "pgd" else {}
         lines["adversary"] = {"name": choice.adversary, "epsilon": "4/255", "share": 0.5, **steps}
     return toml_text(lines)
+
+
+def _part(name: str, split: str, most: int) -> dict[str, Any]:
+    there = count_images(DataSpec(name=name, split=split), enough=most)
+    return {"name": name, "split": split, "n_samples": min(most, there)}
 
 
 def starts() -> tuple[str, ...]:
@@ -93,6 +117,9 @@ def form() -> None:
         left, middle, right = st.columns(3, gap="medium")
         with left:
             start = st.selectbox("Begin with", starts(), key="lab_start")
+            data = st.selectbox(
+                "Data", (SAME, *choices.trainable()), key="lab_data", help=DATA_HELP
+            )
             images = st.select_slider("Training images", IMAGES, value=5000, key="lab_images")
             epochs = st.select_slider("Epochs", EPOCHS, value=1, key="lab_epochs")
         with middle:
@@ -123,6 +150,7 @@ def form() -> None:
         if st.form_submit_button("Start the training", icon=":material/play_arrow:"):
             choice = Choice(
                 start,
+                data,
                 images,
                 epochs,
                 rate,
@@ -138,10 +166,11 @@ def form() -> None:
 
 def _start(choice: Choice) -> None:
     name = f"lab-{choice.arm}-{secrets.token_hex(3)}"
-    title = f"Training {choice.start.removeprefix(NEW)}: {words(choice)}"
+    on = "" if choice.data == SAME else f" on {choice.data}"
+    title = f"Training {choice.start.removeprefix(NEW)}{on}: {words(choice)}"
     try:
         jobs.book().add_training(visitor.user(), recipe=recipe_text(choice, name), title=title)
-    except JobError as error:
+    except (JobError, DataError) as error:
         st.error(f"Not started: {links.plain(str(error))}.")
 
 

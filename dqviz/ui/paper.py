@@ -35,6 +35,9 @@ RULE = (
     f"It **{FAILS}** if the whole interval lies on the other side, or ends below the smallest "
     "effect worth speaking of: one percentage point, or a factor of 1.05. "
     f"Otherwise, and with fewer than {FEWEST} pairs, one **{UNKNOWN}**. "
+    "Seeds of one data set and architecture may be more alike than that interval takes them for: "
+    "as a check that was added later, the same rule is told once more *over the means of the kinds "
+    "of network*, one mean a data set and architecture. "
     "Attacks are compared on the images that both networks classify correctly unattacked. *Masking "
     "checks* are those of the page Can you trust it?, on the networks that a verdict rests on."
 )
@@ -114,9 +117,10 @@ def _card(claim: Claim, own: pd.DataFrame, found: Found, *, opened: bool) -> Non
         icon, colour = LOOKS[row["verdict"]]
         pairs = f"{row['pairs']} pair{'s' * (row['pairs'] != 1)}, {row['seeds']} seed"
         pairs += "s" * (row["seeds"] != 1)
+        why = "; ".join(filter(None, (row["why"], row["by_kinds"])))
         st.markdown(
             f":{colour}[:material/{icon}:] {row['act_bits']} bits: **{row['verdict']}**, "
-            f"{links.plain(row['found'])} :small[({pairs}; {links.plain(row['why'])}; masking "
+            f"{links.plain(row['found'])} :small[({pairs}; {links.plain(why)}; masking "
             f"checks: {row['masking']})]"
         )
     more = st.expander(

@@ -1,7 +1,8 @@
-"""What belongs to one visitor: uploads, and what the sidebar says."""
+"""What belongs to one visitor: networks of one's own, and what the sidebar says."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ DEFAULT_PAGE = "overview"
 """The page without a name in the address bar, as `app.py` has it."""
 
 _UPLOADS = "_uploads"
+_TRAINED = "_trained"
 _CHOSEN = "_chosen"
 _PAGE = "_page"
 _LINKED = "_linked"
@@ -30,6 +32,19 @@ def uploads() -> dict[str, ModelSpec]:
     """The networks this visitor has uploaded, by the name shown; the dictionary may be changed."""
     found: dict[str, ModelSpec] = st.session_state.setdefault(_UPLOADS, {})
     return found
+
+
+def take_trained(found: Mapping[str, ModelSpec]) -> None:
+    """Notes which networks this visitor has trained; one that is gone is no longer chosen."""
+    gone = st.session_state.get(_TRAINED, {}).keys() - found.keys()
+    st.session_state[_TRAINED] = dict(found)
+    if gone.intersection(networks()):
+        st.session_state["net"] = [name for name in networks() if name not in gone]
+
+
+def own() -> dict[str, ModelSpec]:
+    """The networks this visitor has trained or uploaded, by the name shown."""
+    return {**st.session_state.get(_TRAINED, {}), **uploads()}
 
 
 def choose(name: str) -> None:
@@ -47,7 +62,7 @@ def take_chosen(most: int) -> None:
 
 def networks() -> tuple[str, ...]:
     """The networks compared, by name."""
-    return tuple(st.session_state["net"])
+    return tuple(st.session_state.get("net", ()))
 
 
 def samples() -> tuple[int, ...]:
@@ -89,7 +104,7 @@ def settings() -> Settings:
         fast=state["fast"],
         squeeze=state["squeeze"],
         levels=levels(),
-        uploads=tuple(uploads().items()),
+        uploads=tuple(own().items()),
     )
 
 

@@ -10,7 +10,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from dqviz import __version__
 from dqviz.specs import ATTACKS, ESTIMATORS, LOSSES, RANGES
-from dqviz.ui import choices, links, session, upload
+from dqviz.ui import choices, links, session, trained, upload
 from dqviz.ui.settings import (
     ACT_BITS,
     ATTACK_NAMES,
@@ -74,7 +74,8 @@ def draw() -> Callable[[], None]:
     Returns:
         What draws the sliders into the place that was left for them (see `controls.finish`).
     """
-    names = (*choices.networks(), *session.uploads())
+    session.take_trained(trained.networks())
+    names = (*choices.networks(), *session.own())
     data = choices.data_sets()
     links.check(
         sidebar_parameters(names, data, samples=session.samples(), levels=session.levels()),
@@ -90,8 +91,8 @@ def draw() -> Callable[[], None]:
             max_selections=MAX_NETWORKS,
             **_bound("net"),
         )
-        if set(session.networks()) & set(session.uploads()):
-            st.caption("A link to this view leaves your own network out.")
+        if set(session.networks()) & set(session.own()):
+            st.caption("For others, a link to this view leaves your own network out.")
         st.selectbox("Data", data, **_bound("data"))
         place = st.container()
         with st.expander("More choices"):

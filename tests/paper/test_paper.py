@@ -14,6 +14,7 @@ from dqviz.paper import (
     QUICK,
     WHOLE,
     PaperError,
+    Tables,
     Work,
     compute,
     effect_table,
@@ -26,6 +27,7 @@ from dqviz.paper import (
 )
 from dqviz.paper.effects import evidence, success_difference
 from dqviz.paper.networks import pairs, trainings
+from dqviz.paper.page import page
 from dqviz.paper.plan import OTHER_BITS
 from dqviz.paper.verdicts import FAILS, HOLDS, UNKNOWN
 from tests.charts.test_strength import strengths
@@ -275,7 +277,7 @@ def test_tables_and_a_page_are_written(tmp_path, size):
     tables = dataclasses.replace(work.outcome(results), beta=strengths())
     names = write_files(tmp_path, subjects, results, tables)
     made = {f"{field.name}.csv" for field in dataclasses.fields(tables)}
-    assert {*made, "about.json", "paper.html", "robust.csv"} <= set(names)
+    assert {*made, "about.json", "paper.html", "robust.parquet"} <= set(names)
     again = read_tables(tmp_path)
     for field in dataclasses.fields(tables):
         pd.testing.assert_frame_equal(
@@ -285,9 +287,29 @@ def test_tables_and_a_page_are_written(tmp_path, size):
             rtol=1e-8,
         )
     assert set(again.verdicts["claim"]) == {claim.id for claim in CLAIMS}
-    page = (tmp_path / "paper.html").read_text(encoding="utf-8")
-    assert all(f"<h2>{claim.sentence.replace(chr(39), '&#x27;')}" in page for claim in CLAIMS)
-    assert "http" not in page.partition("</script>")[2].replace("https://plotly", "")[:500]
+    html = (tmp_path / "paper.html").read_text(encoding="utf-8")
+    assert all(f"<h2>{claim.sentence.replace(chr(39), '&#x27;')}" in html for claim in CLAIMS)
+    assert "http" not in html.partition("</script>")[2].replace("https://plotly", "")[:500]
+
+
+def test_several_seeds_are_judged_by_the_means_of_their_kinds_too(tmp_path):
+    assert set(verdict_table(judged(everything()))["by_kinds"]) == {""}  # it would say the same
+    seeds = [
+        network(family, method, training, 1)
+        for family in FAMILIES
+        for method in ("vanilla", "dq")
+        for training in ("", "w8a4")
+    ]
+    tables = Tables(verdicts=verdict_table(judged((*everything(), *seeds))), effects=pd.DataFrame())
+    for name, text in tables.files().items():
+        (tmp_path / name).write_text(text)
+    read = read_tables(tmp_path)
+    rows = read.verdicts.set_index("claim")
+    assert rows.loc["robust", "pairs"] == 6
+    found = rows.loc["robust", "by_kinds"]
+    assert found.startswith("holds over the means of 3 kinds of network, -30.0 points (95 %")
+    assert rows.loc["cost", "by_kinds"] == ""
+    assert found in page(read)
 
 
 def test_the_forest_shows_every_pair_and_the_mean():

@@ -16,6 +16,7 @@ from dqviz.paper.verdicts import (
     interval_text,
     judge,
     judge_equal,
+    kind_means,
 )
 
 
@@ -73,6 +74,30 @@ def test_effects_that_are_no_number_do_not_count():
     found = judge(effects(5, 6, 7, math.nan), scale=POINTS, larger=True)
     assert (found.verdict, found.pairs) == (HOLDS, 3)
     assert interval_text(found).startswith("+6.0 points (95 % interval +3.5 to +8.5)")
+
+
+def test_seeds_of_one_kind_count_as_one_effect():
+    values = {"a": [9, 10, 11, math.nan], "b": [1, 3], "c": [-4]}
+    found = [
+        Effect(
+            unit=unit,
+            seed=seed,
+            value=value,
+            networks=(f"data/{unit}/net{seed}",),
+            low=0,
+            high=1,
+            n=5,
+        )
+        for unit, own in values.items()
+        for seed, value in enumerate(own)
+    ]
+    means = kind_means(found)
+    found_means = [(e.unit, e.value, e.n) for e in means]
+    assert found_means == [("data/a", 10, 15), ("data/b", 2, 10), ("data/c", -4, 5)]
+    assert means[1].networks == ("data/b/net0", "data/b/net1")
+    assert all(math.isnan(bound) for e in means for bound in (e.low, e.high))
+    assert judge(found[:6], scale=POINTS, larger=True).verdict == HOLDS
+    assert judge(means[:2], scale=POINTS, larger=True).verdict == UNKNOWN  # of two kinds alone
 
 
 def test_equality_needs_no_statistics():

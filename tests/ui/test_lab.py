@@ -3,22 +3,25 @@
 import dataclasses
 import itertools
 import json
+import shutil
 import tomllib
 
 import pytest
+from PIL import Image
 
 from dqviz.cards import file_stem, load_card, shipped_ids, weights_folder, write_card
 from dqviz.defense.recipe import from_table
 from dqviz.jobs import Book
 from dqviz.specs.training import COURSE as FILE
 from dqviz.specs.training import LAST_GOOD
-from dqviz.ui import lab, lab_form
+from dqviz.ui import lab, lab_form, visitor
+from dqviz.ui import trained as trained_networks
 from tests.charts.test_course import COURSE
 from tests.experiments.waiting import until
 from tests.ui.reading import words
 
 DEFAULT = lab_form.Choice(
-    "streetdigits/resnet20/vanilla", 5000, 1, 0.02, 32, "folded", 1e-2, 5e-4, "", 0
+    "streetdigits/resnet20/vanilla", lab_form.SAME, 5000, 1, 0.02, 32, "folded", 1e-2, 5e-4, "", 0
 )
 
 
@@ -47,6 +50,51 @@ def test_every_choice_is_a_recipe(field, value):
     assert bool(recipe.start) == (not choice.start.startswith("New"))
     if recipe.start:
         assert recipe.start in shipped_ids()
+
+
+def save(folder, *names):
+    for name in names:
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (32, 32)).save(path)
+
+
+def test_data_of_ones_own_is_offered_where_its_test_images_lie_apart(open_page, tmp_path):
+    save(
+        tmp_path / "pets",
+        *(f"{s}/{c}/{i}.png" for s in ("train", "val") for c in "ab" for i in "12"),
+    )
+    save(tmp_path / "heap", "a/1.png", "b/1.png")
+    options = open_page("lab").selectbox(key="lab_data").options
+    assert "folder:pets" in options
+    assert "folder:heap" not in options
+    assert {"streetdigits", "cifar10", "svhn", lab_form.SAME} <= set(options)
+    choice = DEFAULT._replace(start="New weights: cifar10/resnet20/vanilla", data="folder:pets")
+    recipe = from_table(tomllib.loads(lab_form.recipe_text(choice, "lab-1")))
+    assert recipe.id == "own/resnet20/lab-1"
+    assert recipe.data.name == recipe.test.name == f"folder:{tmp_path / 'pets'}"
+    assert (recipe.data.split, recipe.data.n_samples) == ("train", 4)
+    assert (recipe.test.split, recipe.test.n_samples) == ("test", 4)
+
+
+@pytest.mark.parametrize(("data", "flip"), [("svhn", False), ("cifar10", True)])
+def test_digits_are_not_mirrored(data, flip):
+    choice = DEFAULT._replace(data=data)
+    recipe = from_table(tomllib.loads(lab_form.recipe_text(choice, "lab-1")))
+    assert (recipe.data.name, recipe.flip) == (data, flip)
+    assert recipe.id == f"{data}/resnet20/lab-1"
+    assert recipe.start == "streetdigits/resnet20/vanilla"
+
+
+def test_data_that_is_gone_is_said(open_page, started, tmp_path):
+    save(tmp_path / "pets", *(f"{s}/{c}/1.png" for s in ("train", "test") for c in "ab"))
+    app = open_page("lab")
+    app.selectbox(key="lab_data").set_value("folder:pets")
+    shutil.rmtree(tmp_path / "pets")
+    next(b for b in app.button if b.label == "Start the training").click().run()
+    assert not app.exception
+    assert started == []
+    assert any("Not started" in e.value and "pets" in e.value for e in app.error)
 
 
 def test_a_course_is_read_as_far_as_it_is_whole(tmp_path):
@@ -123,21 +171,62 @@ def network_in(folder, *, ending=""):
     return id
 
 
-@pytest.mark.parametrize("ending", ["", LAST_GOOD])
-def test_what_it_ends_with_is_compared_and_taken_away(open_page, started, monkeypatch, ending):
-    app = open_page("lab")
+def trained(app, started, monkeypatch, *, ending="", error=""):
+    """Has a training begin and end; returns the book, its record, and the network's name."""
     next(b for b in app.button if b.label == "Start the training").click().run()
     ((book, record),) = started
     id = network_in(book.training_folder(record.id), ending=ending)
-    error = "the loss is nan at step 7; the last good weights are kept" if ending else ""
 
     def over(record):
-        state = "failed" if error else "done"
-        return record.over(state, error=error, error_kind="TrainError" if error else "")
+        state, kind = ("failed", "TrainError") if error else ("done", "")
+        return record.over(state, error=error, error_kind=kind)
 
     monkeypatch.setattr(Waits, "ending", staticmethod(over))
     until(lambda: book.view(record.id).state != "running")
     app.run()
+    return book, record, id
+
+
+def offered(app):
+    return app.sidebar.multiselect(key="net").options
+
+
+def test_what_was_trained_stands_in_every_list_of_its_visitor(open_page, started, monkeypatch):
+    app = open_page("lab")
+    book, record, id = trained(app, started, monkeypatch)
+    assert id in offered(app)
+    assert id not in app.session_state["net"], "it is offered, not chosen"
+    assert id in offered(app.switch_page("../../pages/amplification.py").run())
+    other = open_page("amplification")
+    assert id not in offered(other), "another visitor's"
+    monkeypatch.setattr(visitor, "user", lambda: record.user)
+    again = open_page("overview", net=id)  # by the same visitor, in a new browser session
+    assert not again.exception
+    assert again.session_state["net"] == [id]
+    assert not [warning for warning in again.warning if "Ignored" in warning.value]
+    assert any("leaves your own network out" in caption.value for caption in again.caption)
+    book.remove(record.id, record.user)
+    again.run()
+    assert not again.exception
+    assert id not in offered(again)
+    assert again.session_state["net"] == []
+
+
+def test_a_damaged_card_breaks_no_page(open_page, started, monkeypatch):
+    app = open_page("lab")
+    book, record, id = trained(app, started, monkeypatch)
+    trained_networks.read.clear()
+    next(book.training_folder(record.id).glob("*.json")).write_text("{")
+    app.switch_page("../../pages/amplification.py").run()
+    assert not app.exception
+    assert id not in offered(app)
+
+
+@pytest.mark.parametrize("ending", ["", LAST_GOOD])
+def test_what_it_ends_with_is_compared_and_taken_away(open_page, started, monkeypatch, ending):
+    app = open_page("lab")
+    error = "the loss is nan at step 7; the last good weights are kept" if ending else ""
+    id = trained(app, started, monkeypatch, ending=ending, error=error)[-1]
     assert not app.exception
     said = words(app) + " ".join(item.value for item in app.success)
     assert ("Last good weights: 96.8 %" if ending else "Trained: 96.8 %") in said

@@ -13,7 +13,7 @@ from plotly.colors import sample_colorscale
 from dqviz.charts.alt import number
 from dqviz.charts.axes import LAYER_TITLE, value_axis
 from dqviz.charts.chart import Chart, ChartError
-from dqviz.charts.family_panels import axes_of, panels_layout
+from dqviz.charts.family_panels import axes_of, named_once, panels_layout
 from dqviz.charts.formulas import FORMULAS
 from dqviz.charts.style import LINE_SCALE
 from dqviz.charts.tidy import ATTACK_NAMES, bits_words
@@ -51,17 +51,13 @@ def bits_by_layer(table: pd.DataFrame, *, attack: str, metric: str) -> Chart:
     name = ATTACK_NAMES.get(attack, attack)
     return Chart(
         figure=go.Figure(
-            data=[
+            data=named_once(
                 line
                 for place, family in enumerate(families)
                 for line in _lines(
-                    rows[rows["family"] == family],
-                    metric,
-                    colours,
-                    first=place == 0,
-                    **axes_of(place),
+                    rows[rows["family"] == family], metric, colours, **axes_of(place)
                 )
-            ],
+            ),
             layout=panels_layout(
                 families,
                 key=f"bits by layer {metric}",
@@ -96,12 +92,11 @@ def _colours(bits: Sequence[int]) -> dict[int, str]:
 
 
 def _lines(
-    rows: pd.DataFrame, metric: str, colours: dict[int, str], *, first: bool, **axes: str
+    rows: pd.DataFrame, metric: str, colours: dict[int, str], **axes: str
 ) -> list[dict[str, Any]]:
-    """A line for each method and bit-width that a family has, named in the first panel."""
+    """A line for each method and bit-width that a family has."""
     return [
-        {**_line(own, method, bits, colours[bits]), "y": own[metric].tolist(), "showlegend": first}
-        | axes
+        {**_line(own, method, bits, colours[bits]), "y": own[metric].tolist(), **axes}
         for method in dict.fromkeys(rows["method"])
         for bits in colours
         if len(own := rows[(rows["method"] == method) & (rows["act_bits"] == bits)])

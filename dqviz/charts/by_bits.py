@@ -12,7 +12,7 @@ import plotly.graph_objects as go
 from dqviz.charts.alt import number
 from dqviz.charts.axes import value_axis
 from dqviz.charts.chart import Chart, ChartError
-from dqviz.charts.family_panels import axes_of, panels_layout
+from dqviz.charts.family_panels import axes_of, named_once, panels_layout
 from dqviz.charts.levels import LEVELS, Level
 from dqviz.charts.shares import whiskers
 from dqviz.charts.style import GREY, SLOTS, NetworkStyle
@@ -50,11 +50,11 @@ def by_bits(table: pd.DataFrame, *, where: str = "") -> Chart:
     title = f"{level.title}{f', {where}' if where else ''}"
     return Chart(
         figure=go.Figure(
-            data=[
+            data=named_once(
                 trace
                 for place, family in enumerate(families)
-                for trace in _traces(table, family, bits, first=place == 0, **axes_of(place))
-            ],
+                for trace in _traces(table, family, bits, **axes_of(place))
+            ),
             layout=panels_layout(
                 families,
                 key=f"by bits {measure}",
@@ -110,7 +110,7 @@ def _padded(values: Sequence[float]) -> list[float]:
 
 
 def _traces(
-    table: pd.DataFrame, family: str, bits: Sequence[int], *, first: bool, **axes: str
+    table: pd.DataFrame, family: str, bits: Sequence[int], **axes: str
 ) -> list[dict[str, Any]]:
     """Of each series the line through the means, and a marker for every network."""
     names = list(dict.fromkeys(table["series"]))
@@ -123,7 +123,7 @@ def _traces(
         markers = _markers(rows.sort_values("act_bits", ascending=False), bits, SLOTS[place], shift)
         extra = f"<extra>{name}</extra>"
         markers["hovertemplate"] = f"%{{customdata[0]}}: %{{y:.4g}}, n = %{{customdata[1]}}{extra}"
-        found.append({**shared, **markers, "showlegend": first})
+        found.append({**shared, **markers})
     return found
 
 

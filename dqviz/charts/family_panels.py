@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from dqviz.charts.axes import level_line, note_annotation, stacked
@@ -57,6 +57,17 @@ def panels_layout(
         margin={"l": 72, "r": 24, "t": top, "b": 48},
         **axes,
     )
+
+
+def named_once(traces: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The traces of all panels, each name in the legend once: of the first that has points."""
+    found, named = [], set[str]()
+    for trace in traces:
+        shown = trace.get("showlegend", True) and len(trace["x"]) and trace["name"] not in named
+        if shown:
+            named.add(trace["name"])
+        found.append({**trace, "showlegend": bool(shown)})
+    return found
 
 
 def suffix_of(place: int) -> str:

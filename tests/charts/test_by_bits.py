@@ -97,6 +97,24 @@ def test_lines_by_layer_are_those_of_the_perturbation_and_the_metric():
         charts.bits_by_layer(layer_rows(), attack="fgsm", metric="charm")
 
 
+@pytest.mark.parametrize("drawn", ["by bits", "by layer"])
+def test_what_the_first_panel_lacks_is_named_in_the_legend_all_the_same(drawn):
+    """Where a network of one family has collapsed, the others' are drawn."""
+    if drawn == "by bits":
+        rows = level_rows()
+        kept = rows[(rows["family"] != FAMILIES[0]) | (rows["series"] != "DQ")]
+        chart, wanted = charts.by_bits(kept), {"vanilla", "DQ"}
+    else:
+        rows = layer_rows()
+        kept = rows[(rows["family"] != FAMILIES[0]) | (rows["act_bits"] != 2)]
+        chart = charts.bits_by_layer(kept, attack="fgsm", metric="amplification")
+        wanted = {trace.name for trace in chart.figure.data}
+        assert {"vanilla, 2 bits", "DQ, 2 bits"} <= wanted
+    named = [trace.name for trace in chart.figure.data if trace.showlegend]
+    assert sorted(named) == sorted(wanted)
+    assert all(len(trace.x) for trace in chart.figure.data if trace.showlegend)
+
+
 def test_a_turning_point_is_told_by_its_rule():
     falls = charts.turning_point(quantizer_rows(), bits=4)
     assert "No turning point shows" in falls.note

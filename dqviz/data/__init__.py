@@ -10,7 +10,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from .counting import count_images
-from .errors import DataError
+from .errors import ClassesError, DataError
 from .fingerprint import fingerprint_data
 from .folder_paths import data_folder
 from .listing import DataInfo, list_data
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .loading import ImageData, load_data
 
 __all__ = [
+    "ClassesError",
     "DataError",
     "DataInfo",
     "ImageData",

@@ -35,10 +35,15 @@ def start_network(recipe: Recipe, *, classes: int) -> Classifier:
         raise TrainError(f"start = {recipe.start!r} cannot be had: {error}") from error
     wanted = (recipe.arch, classes, recipe.mean, recipe.std)
     found = (card.arch, len(card.classes), card.mean, card.std)
-    if found != wanted:
+    names = ("architecture", "number of classes", "mean", "std")
+    unlike = [
+        f"{name} {own}, expected {other}"
+        for name, own, other in zip(names, found, wanted, strict=True)
+        if own != other
+    ]
+    if unlike:
         raise TrainError(
-            f"start = {recipe.start!r} must have the recipe's architecture, number of classes, "
-            f"mean and std, {wanted}; got {found}"
+            f"start = {recipe.start!r} does not fit this training: {'; '.join(unlike)}"
         )
     network = model.net.requires_grad_(True)
     return Classifier(network, mean=recipe.mean, std=recipe.std)

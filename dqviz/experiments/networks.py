@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from dqviz import cards
-from dqviz.data import DataError, ImageData
+from dqviz.data import ClassesError, ImageData
 from dqviz.models import ModelError, resolve_model
 from dqviz.specs import FULL_PRECISION, Craft, ModelSpec
 
@@ -41,18 +41,18 @@ def check_size(network: nn.Module, size: int) -> int:
     return size
 
 
-def check_labels(network: nn.Module, data: ImageData) -> None:
-    """Refuses images whose labels the network has no logit for.
+def check_labels(network: nn.Module, data: ImageData, *, name: str) -> None:
+    """Refuses images whose labels the network, which has that name, has no logit for.
 
     Raises:
-        DataError: if there is such a label.
+        ClassesError: if there is such a label.
     """
     with torch.no_grad():
         classes = network(data.images[:1]).shape[1]
     highest = int(data.labels.max())
     if highest >= classes:
-        raise DataError(
-            f"{data.name} has labels up to {highest}, the network has {classes} classes "
+        raise ClassesError(
+            f"{data.name} has labels up to {highest}, the network {name} has {classes} classes "
             f"(labels 0 to {classes - 1})"
         )
 

@@ -139,7 +139,7 @@ class Workbench:
 
         def judge() -> torch.Tensor:
             images = self.data(data, steps)
-            check_labels(subject.network, images)
+            check_labels(subject.network, images, name=subject.key[0].model.id)
             counter = steps.counter("clean accuracy")
             return correctness(
                 subject.network,
@@ -173,7 +173,7 @@ class Workbench:
 
         def make() -> dict[float, Outcome]:
             images = self.data(data, steps)
-            check_labels(subject.network, images)
+            check_labels(subject.network, images, name=subject.key[0].model.id)
             with threads_of(arithmetic):
                 return craft_outcomes(
                     subject.attacked,

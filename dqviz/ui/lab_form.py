@@ -114,7 +114,7 @@ def starts() -> tuple[str, ...]:
 def form() -> None:
     """The form, and its button."""
     with st.form("lab", border=True):
-        left, middle, right = st.columns(3, gap="medium")
+        left, middle, right = st.columns((4, 3, 3), gap="medium")
         with left:
             start = st.selectbox("Begin with", starts(), key="lab_start")
             data = st.selectbox(

@@ -9,7 +9,7 @@ import torch
 
 from dqviz import __version__
 from dqviz.attacks import FGSM, matched_control
-from dqviz.data import DataError, load_data
+from dqviz.data import ClassesError, DataError, load_data
 from dqviz.experiments import COLUMNS, Cancelled, resolve
 from dqviz.experiments.result import COSTS
 from dqviz.experiments.run import run
@@ -272,7 +272,7 @@ def test_labels_without_a_logit_are_refused(data, tmp_path):
         mean=(0, 0, 0),
         std=(1, 1, 1),
     )
-    with pytest.raises(DataError, match="labels up to 3, the network has 3 classes"):
+    with pytest.raises(ClassesError, match="labels up to 3, the network three has 3 classes"):
         run(spec("accuracy", three, data))
 
 

@@ -6,6 +6,7 @@ import threading
 
 import pandas as pd
 import pytest
+from streamlit.testing.v1 import AppTest
 
 from dqviz.experiments.resolve import Look
 from dqviz.ui import requests, shipped
@@ -110,6 +111,23 @@ def test_the_old_picture_stays_greyed_while_the_new_one_is_computed(open_page, e
     assert figure(app) != before
     assert not app.get("progress")
     assert not greyed(app)
+
+
+@pytest.mark.parametrize(
+    ("kind", "advice"),
+    [
+        ("ClassesError", "the data that the network was trained on"),
+        ("TrainError", "Change the choices above"),
+        ("anything else", "Change a setting of the sidebar"),
+    ],
+)
+def test_advice_is_that_of_the_kind(kind, advice):
+    app = AppTest.from_string(
+        f"from dqviz.ui.errors import show_error\nshow_error('what *happened*. ', {kind!r})"
+    ).run()
+    (box,) = app.error
+    assert box.value.startswith("what \\*happened\\*.\n\n")
+    assert advice in box.value
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from dqviz.ui import choices, jobs, links, visitor
 ARMS = {
     "none": "None (vanilla)",
     "raw": "Raw kernel, as in the paper",
-    "folded": "Kernel with BatchNorm folded in",
+    "folded": "BatchNorm-folded kernel",
     "operator": "Operator norm above 1",
 }
 ARM_HELP = (

@@ -113,13 +113,9 @@ def _buttons(view: View) -> None:
             key=f"again_{record.id}",
             icon=":material/refresh:",
         )
-    st.button(
-        "Remove",
-        on_click=jobs.book().remove,
-        args=(record.id, user),
-        key=f"remove_{record.id}",
-        icon=":material/delete:",
-    )
+    if st.button("Remove", key=f"remove_{record.id}", icon=":material/delete:"):
+        jobs.book().remove(record.id, user)
+        st.rerun()  # of the whole page: the sidebar may have the network that it trained
 
 
 def _again(id: str) -> None:

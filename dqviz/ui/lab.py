@@ -95,13 +95,9 @@ def _network(folder: Path) -> None:
         icon=f":material/{icon}:",
     )
     with st.container(horizontal=True):
-        st.button(
-            "Compare it on every page",
-            on_click=session.choose,
-            args=(found.id,),
-            key="lab_compare",
-            icon=":material/add:",
-        )
+        if st.button("Compare it on every page", key="lab_compare", icon=":material/add:"):
+            session.choose(found.id)
+            st.rerun()  # of the whole page: the sidebar is not in this fragment
         for label, file, kind in (
             ("Weights", weights, "application/octet-stream"),
             ("Card", card, "application/json"),

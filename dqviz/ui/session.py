@@ -35,11 +35,8 @@ def uploads() -> dict[str, ModelSpec]:
 
 
 def take_trained(found: Mapping[str, ModelSpec]) -> None:
-    """Notes which networks this visitor has trained; one that is gone is no longer chosen."""
-    gone = st.session_state.get(_TRAINED, {}).keys() - found.keys()
+    """Notes which networks this visitor has trained."""
     st.session_state[_TRAINED] = dict(found)
-    if gone.intersection(networks()):
-        st.session_state["net"] = [name for name in networks() if name not in gone]
 
 
 def own() -> dict[str, ModelSpec]:
@@ -62,7 +59,7 @@ def take_chosen(most: int) -> None:
 
 def networks() -> tuple[str, ...]:
     """The networks compared, by name."""
-    return tuple(st.session_state.get("net", ()))
+    return tuple(st.session_state["net"])
 
 
 def samples() -> tuple[int, ...]:

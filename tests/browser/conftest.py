@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
 from dqviz.cli.browser import find_browser, why_none
+from dqviz.jobs.folder import JobFolder
+from dqviz.jobs.record import Record
 from tests.browser.serving import FLAGS, ROOT, running_server
+from tests.ui.made_networks import network_in
 
 PATIENCE = 300_000
 """Milliseconds after which a state that does not come is a failure; no test waits that long."""
@@ -35,6 +39,7 @@ def fake_folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("fake")
     with (folder / "large.parquet").open("wb") as file:
         file.truncate(40 * 10**9)  # takes no room where files may have holes
+    plant_training(folder)
     yield folder
     (folder / "large.parquet").unlink()
 
@@ -45,6 +50,22 @@ def fake_server(fake_folder):
     script = ROOT / "tests" / "browser" / "fake_app.py"
     with running_server(script, fake_folder) as address:
         yield address
+
+
+TRAINER = "ab" * 16
+"""The visitor who has trained a network on the app over an engine that computes nothing."""
+
+
+def plant_training(data):
+    """Has `TRAINER` finish a training before the server of that data folder starts."""
+    record = Record(user=TRAINER, title="A training", address=("lab", ()), recipe="as it was")
+    record = dataclasses.replace(record, address=("lab", (("run", record.id),)))
+    folder = data / "lab" / record.id
+    folder.mkdir(parents=True)
+    network_in(folder)
+    jobs = JobFolder(data / "jobs")
+    jobs.save(record.over("done"))
+    jobs.close()
 
 
 class Tab:

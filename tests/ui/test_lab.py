@@ -1,6 +1,5 @@
 """The DQ laboratory: every choice is a recipe, and a training is drawn, cancelled and kept."""
 
-import dataclasses
 import itertools
 import json
 import shutil
@@ -9,7 +8,7 @@ import tomllib
 import pytest
 from PIL import Image
 
-from dqviz.cards import file_stem, load_card, shipped_ids, weights_folder, write_card
+from dqviz.cards import file_stem, shipped_ids
 from dqviz.defense.recipe import from_table
 from dqviz.jobs import Book
 from dqviz.specs.training import COURSE as FILE
@@ -18,6 +17,7 @@ from dqviz.ui import lab, lab_form, visitor
 from dqviz.ui import trained as trained_networks
 from tests.charts.test_course import COURSE
 from tests.experiments.waiting import until
+from tests.ui.made_networks import network_in
 from tests.ui.reading import words
 
 DEFAULT = lab_form.Choice(
@@ -159,18 +159,6 @@ def test_a_training_is_started_drawn_and_cancelled(open_page, started):
     assert "Cancelled" in words(app)
 
 
-def network_in(folder, *, ending=""):
-    """A shipped network and its card, as a training leaves them."""
-    card = load_card("streetdigits/resnet20/vanilla")
-    id = f"streetdigits/resnet20/lab-folded-abc{ending}"
-    weights = folder / f"{file_stem(id)}.safetensors"
-    weights.write_bytes(weights_folder().joinpath(card.file).read_bytes())
-    name = id.rpartition("/")[2]
-    made = dataclasses.replace(card, id=id, weights=name, file=weights.name)
-    write_card(made, weights.with_suffix(".json"))
-    return id
-
-
 def trained(app, started, monkeypatch, *, ending="", error=""):
     """Has a training begin and end; returns the book, its record, and the network's name."""
     next(b for b in app.button if b.label == "Start the training").click().run()
@@ -200,16 +188,17 @@ def test_what_was_trained_stands_in_every_list_of_its_visitor(open_page, started
     other = open_page("amplification")
     assert id not in offered(other), "another visitor's"
     monkeypatch.setattr(visitor, "user", lambda: record.user)
-    again = open_page("overview", net=id)  # by the same visitor, in a new browser session
+    vanilla = "streetdigits/resnet20/vanilla"
+    again = open_page("overview", net=[vanilla, id])  # by the same visitor, in a new session
     assert not again.exception
-    assert again.session_state["net"] == [id]
+    assert again.session_state["net"] == [vanilla, id]
     assert not [warning for warning in again.warning if "Ignored" in warning.value]
     assert any("leaves your own network out" in caption.value for caption in again.caption)
     book.remove(record.id, record.user)
     again.run()
     assert not again.exception
     assert id not in offered(again)
-    assert again.session_state["net"] == []
+    assert again.session_state["net"] == [vanilla]
 
 
 def test_a_damaged_card_breaks_no_page(open_page, started, monkeypatch):

@@ -13,7 +13,7 @@ from dqviz.charts.chart import Chart, ChartError
 from dqviz.charts.shares import whiskers
 from dqviz.charts.style import LINE, SLOTS, layout
 
-POINTS, RATIO = "points", "ratio"
+POINTS, RATIO = "points", "log ratio"
 ROW_PIXELS, FRAME_PIXELS = 26, 150
 NEUTRAL = {POINTS: 0.0, RATIO: 1.0}
 AXES = {POINTS: "Difference (percentage points)", RATIO: "Factor (ratio, logarithmic axis)"}

@@ -93,9 +93,9 @@ def _mark(found: Evidence, id: str) -> str:
 def verdict_table(tested: Sequence[Tested]) -> pd.DataFrame:
     """One row a claim and training.
 
-    `by_kinds` says the verdict on the means of each data set and architecture, where it differs
-    in what it rests on; empty elsewhere.
-    `value`, `low` and `high` are points, or ratios; the interval is missing below three pairs.
+    `by_kinds` says the verdict on the means of each data set and architecture, where it rests on
+    several seeds; empty elsewhere. `value`, `low` and `high` are points, or natural logarithms of
+    ratios, as `scale` says; the interval is missing below three pairs.
     """
     return pd.DataFrame([_verdict_row(t) for t in tested])
 

@@ -62,7 +62,7 @@ def judge(effects: Sequence[Effect], *, scale: str, larger: bool) -> Verdict:
 
     Args:
         effects: one a pair.
-        scale: `points` or `ratio`.
+        scale: `POINTS` or `RATIO`.
         larger: whether the claim says that the effect is above zero, else below.
     """
     found = [e for e in effects if math.isfinite(e.value)]

@@ -48,9 +48,13 @@ def put_to_the_test(
     A claim without any pair is told once, of the most bits: nothing can be said of it.
     """
     found, gone = evidence(parts, results), collapsed(networks)
+    marks = marks_of(found)
     told = []
     for claim in CLAIMS:
-        own = [_tested(claim, training, networks, found, gone) for training in trainings(networks)]
+        own = [
+            _tested(claim, training, networks, found, gone, marks)
+            for training in trainings(networks)
+        ]
         told += [tested for tested in own if tested.verdict.pairs or tested.left_out] or own[:1]
     return told
 
@@ -61,6 +65,7 @@ def _tested(
     networks: Sequence[Network],
     found: Evidence,
     gone: frozenset[str],
+    marks: Mapping[str, str],
 ) -> Tested:
     effects = [e for e in claim.measure(found, networks, training) if e is not None]
     out = frozenset[str]() if claim.collapsed_too else gone
@@ -70,24 +75,28 @@ def _tested(
     kinds = [] if claim.equal else kind_means(kept)
     by_kinds = judged(kinds) if 0 < len(kinds) < verdict.pairs else None
     left_out = dict.fromkeys(id for effect in effects for id in effect.networks if id in out)
-    marks = masking_marks(found, verdict)
-    return Tested(claim, training, verdict, marks, tuple(left_out), by_kinds)
+    masking = masking_marks(marks, verdict)
+    return Tested(claim, training, verdict, masking, tuple(left_out), by_kinds)
 
 
-def masking_marks(found: Evidence, verdict: Verdict) -> str:
-    """The marks of the masking checks of the networks a verdict rests on: `2 green, 1 amber`.
+def marks_of(found: Evidence) -> dict[str, str]:
+    """What the masking checks say of every network that they were made on, by its id."""
+    return {
+        id: masking_verdict(masking_findings(result.table))[0]
+        for (experiment, id, _), result in found.items()
+        if experiment == TRUST
+    }
+
+
+def masking_marks(marks: Mapping[str, str], verdict: Verdict) -> str:
+    """The marks of the networks a verdict rests on, counted: `2 green, 1 amber`.
 
     Networks without any are counted as `not checked`.
     """
     ids = dict.fromkeys(id for effect in verdict.effects for id in effect.networks)
-    marks = [_mark(found, id) for id in ids]
-    counted = [f"{marks.count(mark)} {mark}" for mark in MARKS if mark in marks]
-    return UNCHECKED if set(marks) <= {UNCHECKED} else ", ".join(counted)
-
-
-def _mark(found: Evidence, id: str) -> str:
-    result = found.get((TRUST, id, ""))
-    return UNCHECKED if result is None else masking_verdict(masking_findings(result.table))[0]
+    own = [marks.get(id, UNCHECKED) for id in ids]
+    counted = [f"{own.count(mark)} {mark}" for mark in MARKS if mark in own]
+    return UNCHECKED if set(own) <= {UNCHECKED} else ", ".join(counted)
 
 
 def verdict_table(tested: Sequence[Tested]) -> pd.DataFrame:

@@ -59,6 +59,16 @@ def everything(families=FAMILIES) -> tuple[Network, ...]:
     return tuple(network(family, *kind) for family in families for kind in kinds)
 
 
+def another_seed() -> tuple[Network, ...]:
+    """Of both methods, at full precision and at four bits, one network more a family."""
+    return tuple(
+        network(family, method, training, 1)
+        for family in FAMILIES
+        for method in ("vanilla", "dq")
+        for training in ("", "w8a4")
+    )
+
+
 def planted(part: Part, *, shift: int = 0) -> Result:
     """The result of a part; `shift` more images are flipped in every network."""
     spec, own = part.spec, part.network
@@ -172,4 +182,4 @@ def results_of(networks, size=WHOLE, **more) -> tuple[list[Part], dict[Part, Res
     return parts, {part: planted(part, **more) for part in parts}
 
 
-__all__ = ["QUICK", "WHOLE", "everything", "network", "planted", "results_of"]
+__all__ = ["QUICK", "WHOLE", "another_seed", "everything", "network", "planted", "results_of"]

@@ -7,16 +7,9 @@ import pytest
 
 from dqviz.cards import load_card
 from dqviz.paper import QUICK, WHOLE, plan, put_to_the_test
-from dqviz.paper.findings import UNCHECKED, masking_marks
+from dqviz.paper.findings import UNCHECKED, marks_of, masking_marks
 from dqviz.paper.plan import ATTACKED_AT, HEADLINE, TRUST
-from tests.paper.planted import FAMILIES, everything, network, results_of
-
-SEEDS = tuple(
-    network(family, method, training, 1)
-    for family in FAMILIES
-    for method in ("vanilla", "dq")
-    for training in ("", "w8a4")
-)
+from tests.paper.planted import another_seed, everything, results_of
 
 
 @pytest.fixture
@@ -40,7 +33,7 @@ def verdict_on(*pairs):
 )
 def test_marks_are_counted_and_so_are_those_that_are_missing(marks, found, said):
     results = {(TRUST, id, ""): types.SimpleNamespace(table=mark) for id, mark in found.items()}
-    assert masking_marks(results, verdict_on(("a", "b"), ("c", "b"))) == said
+    assert masking_marks(marks_of(results), verdict_on(("a", "b"), ("c", "b"))) == said
 
 
 def test_every_network_that_a_verdict_rests_on_is_checked(monkeypatch):
@@ -48,7 +41,7 @@ def test_every_network_that_a_verdict_rests_on_is_checked(monkeypatch):
         load_card("streetdigits/resnet20/vanilla"), accuracy={"value": 0.9, "n": 100}
     )
     monkeypatch.setattr("dqviz.paper.accuracy.load_card", lambda id: card)
-    subjects = (*everything(), *SEEDS)
+    subjects = (*everything(), *another_seed())
     checked = {p.network.id: p.spec for p in plan(subjects, WHOLE) if p.experiment == TRUST}
     told = put_to_the_test(subjects, *results_of(subjects))
     rests = {id for t in told for effect in t.verdict.effects for id in effect.networks}

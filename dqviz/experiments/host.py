@@ -20,6 +20,8 @@ import sys
 import threading
 from typing import Any, NoReturn
 
+from dqviz.heap import MEMORY
+
 from .warm_up import EAGER, NICENESS
 
 LOOPBACK = "127.0.0.1"
@@ -32,10 +34,6 @@ MEMORY_SHARE = {INTERACTIVE: 0.6, JOBS: 0.3}
 
 SHARE = "DQVIZ_MEMORY_SHARE"
 """The environment's variable that makes these shares smaller: they are multiplied by it."""
-
-MEMORY = {"MALLOC_MMAP_THRESHOLD_": 32 * 2**20, "MALLOC_TRIM_THRESHOLD_": 256 * 2**20}
-"""Linux' C library gives freed memory back and asks for it again, which costs a measurement at 4
-bits up to a seventh of its time; with these variables it keeps up to 256 MB for the next batch."""
 
 CONFIG: dict[str, Any] = {
     "distributed.scheduler.http.routes": [],

@@ -178,7 +178,7 @@ def _norm_after(traced: fx.GraphModule, node: fx.Node) -> str | None:
 def _norm_before(traced: fx.GraphModule, node: fx.Node) -> str | None:
     """The BatchNorm whose output reaches this layer alone, straight or through one ReLU."""
     source = node.args[0]
-    if isinstance(source, fx.Node) and _is_relu(traced, source) and len(source.users) == 1:
+    if isinstance(source, fx.Node) and is_relu(traced, source) and len(source.users) == 1:
         source = source.args[0]
     if not isinstance(source, fx.Node) or len(source.users) != 1:
         return None
@@ -193,7 +193,8 @@ def _lone_norm(traced: fx.GraphModule, node: fx.Node) -> str | None:
     return str(node.target) if uses == [node] else None
 
 
-def _is_relu(traced: fx.GraphModule, node: fx.Node) -> bool:
+def is_relu(traced: fx.GraphModule, node: fx.Node) -> bool:
+    """Whether a node of a traced network is a ReLU, as a module or a function."""
     if node.op == "call_function":
         return node.target in (F.relu, torch.relu)
     return module_of(traced, node, (nn.ReLU,)) is not None

@@ -13,11 +13,14 @@ torch's own compiler calls it for quantized networks; where it is missing or err
 from __future__ import annotations
 
 import functools
+import math
 from typing import Any
 
 import torch
-from torch import nn
+from torch import fx, nn
 
+from dqviz.models.graph import is_relu
+from dqviz.models.operations import module_of
 from dqviz.quantize.functional import through_rounding, unclamped_codes
 from dqviz.quantize.modules import AffineQuantizer, QuantConv2d
 
@@ -43,6 +46,7 @@ class CodedConv2d(nn.Module):
         assert isinstance(quantizer, AffineQuantizer)
         self.layer = layer
         self.quantizer = quantizer
+        self.estimator, self.edges = quantizer.estimator, quantizer.edges
         weight = layer.weight.detach()
         self.backward_weight = weight.bfloat16() if bfloat16 else weight
         self.packed: torch.Tensor | None = None
@@ -63,18 +67,27 @@ class CodedConv2d(nn.Module):
             plain: torch.Tensor = layer(x)
             return plain
         codes = unclamped_codes(x, quantizer.scale, quantizer.zero_point)
-        codes = codes.clamp_(quantizer.quant_min, quantizer.quant_max).to(torch.uint8)
+        codes = codes.clamp_(quantizer.quant_min, quantizer.quant_max)
+        codes = codes.to(torch.int16).to(torch.uint8)  # five times as fast as straight to uint8
         return _convolve(
             codes, *self._input(), self.packed, self.weight_scale, layer.bias, *_geometry(layer)
         )
 
+    def rectify(self) -> None:
+        """Stand for the ReLU before the layer too, which has no slope where x is not above 0."""
+        assert self.edges is not None
+        high = self.edges[1]
+        if self.estimator == "identity":
+            self.estimator, high = "clipped", math.inf
+        self.edges = (0.0, high)
+
     def gradient(self, grad: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
         """The gradient with respect to x (N, C, H, W), given that of the output."""
         levels = self.levels_gradient(grad, x)
-        return through_rounding(levels, x, self.quantizer.estimator, self.quantizer.edges)
+        return through_rounding(levels, x, self.estimator, self.edges).to(x.dtype)
 
     def levels_gradient(self, grad: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
-        """That with respect to the quantized input, float32, of the shape of x.
+        """That with respect to the quantized input, of the shape of x, in the weights' precision.
 
         The convolution is linear in its input, so of x it takes the shape alone.
         """
@@ -86,7 +99,7 @@ class CodedConv2d(nn.Module):
             grad, like, weight, None, stride, padding, dilation, False, [0, 0], groups,
             [True, False, False],
         )[0]  # fmt: skip
-        return found.float()
+        return found
 
     def _input(self) -> tuple[float, int]:
         return float(self.quantizer.scale), int(self.quantizer.zero_point)
@@ -117,7 +130,27 @@ def with_codes(network: nn.Module, *, integers: bool, bfloat16: bool) -> nn.Modu
             child,
             CodedConv2d(layer, integers=integers, bfloat16=bfloat16),
         )
+    if isinstance(network, fx.GraphModule):
+        without_relus(network)
     return network
+
+
+def without_relus(network: fx.GraphModule) -> None:
+    """Leave out, in place, every ReLU that only a `CodedConv2d` sees, where its lowest level is 0.
+
+    Rounding to the levels from 0 upwards takes what is negative to 0 itself; the slope of the ReLU,
+    which is not that of the rounding, becomes part of the layer's.
+    """
+    for node in list(network.graph.nodes):
+        layer = module_of(network, node, (CodedConv2d,))
+        if not isinstance(layer, CodedConv2d) or layer.quantizer.low != 0:
+            continue
+        (relu,) = node.args
+        if is_relu(network, relu) and len(relu.users) == 1:
+            node.args = (relu.args[0],)
+            layer.rectify()
+            network.graph.erase_node(relu)
+    network.recompile()
 
 
 def weight_codes(weight: torch.Tensor, bits: int) -> tuple[torch.Tensor, torch.Tensor]:

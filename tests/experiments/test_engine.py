@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from dqviz.experiments import Engine, ExperimentError, cluster
-from dqviz.experiments.host import MEMORY
+from dqviz.heap import MEMORY
 from dqviz.specs import DataSpec, ModelSpec
 from tests.experiments import fake_tasks
 from tests.experiments.waiting import PATIENCE, processor_share, until

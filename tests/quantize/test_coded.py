@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import nn
 
+from dqviz.models.graph import is_relu
 from dqviz.models.normalize import Classifier
 from dqviz.quantize import AffineQuantizer, NoQuantizer, QuantConv2d, coded, quantize_model
 from dqviz.quantize.coded import CodedConv2d, most_bits, weight_codes, with_codes
@@ -100,6 +101,49 @@ def test_a_whole_network_on_codes_is_the_network(resnet: Classifier, images: tor
     # Sums in another order may move a few activations across the border of a bucket.
     assert ((fast(images) - before).norm(dim=1) < 0.05 * before.norm(dim=1)).float().mean() > 0.8
     assert torch.equal(network(images), before)
+
+
+@pytest.mark.parametrize("estimator", ["clipped", "identity", "none"])
+@pytest.mark.parametrize("integers", [True, False])
+def test_relus_before_quantizers_are_left_out_and_gradients_stay(
+    integers: bool, estimator: str, images: torch.Tensor
+) -> None:
+    net = nn.Sequential(
+        nn.Conv2d(3, 8, 3), nn.ReLU(), nn.Conv2d(8, 8, 3), nn.ReLU(), nn.Conv2d(8, 4, 3)
+    )
+    quant = QuantSpec(act_bits=4, first_bits=4, last_bits=4, estimator=estimator)
+    network = quantize_model(net, quant, calibration=images)
+    fast = with_codes(copy.deepcopy(network), integers=integers, bfloat16=False)
+    assert not any(name in ("1", "3") for name in (node.target for node in fast.graph.nodes))
+    found = []
+    for each in (network, fast):
+        x = images.clone().requires_grad_()
+        output = each(x)
+        upstream = torch.linspace(-1, 1, output.numel()).view_as(output)
+        found.append((output, torch.autograd.grad(output, x, upstream)[0]))
+    # Sums in another order move few activations across the border of a bucket, if any.
+    for mine, own in zip(*reversed(found), strict=True):
+        assert (mine - own).norm() <= 0.01 * own.norm()
+    assert (found[0][1] == 0).all() == (estimator == "none")
+
+
+def test_relus_that_others_see_too_stay(resnet: Classifier, images: torch.Tensor) -> None:
+    quant = QuantSpec(weight_bits=8, act_bits=4)
+    network = quantize_model(resnet, quant, calibration=images)
+    fast = with_codes(copy.deepcopy(network), integers=True, bfloat16=False)
+    relus = [sum(is_relu(each, node) for node in each.graph.nodes) for each in (network, fast)]
+    assert relus == [19, 10]  # a block's last ReLU is also that of the shortcut after it
+
+
+def test_a_relu_before_a_quantizer_with_levels_below_zero_stays(images: torch.Tensor) -> None:
+    net = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.Conv2d(8, 4, 3))
+    quant = QuantSpec(act_bits=4, first_bits=4, last_bits=4)
+    network = quantize_model(net, quant, calibration=images)
+    last = network.get_submodule("2")
+    last.input_quantizer = AffineQuantizer(scale=0.1, zero_point=3, quant_min=0, quant_max=15)
+    fast = with_codes(copy.deepcopy(network), integers=True, bfloat16=False)
+    torch.testing.assert_close(fast(images), network(images), rtol=1e-4, atol=1e-4)
+    assert sum(is_relu(fast, node) for node in fast.graph.nodes) == 1
 
 
 def test_what_has_no_codes_is_left_alone(small_net: Classifier, images: torch.Tensor) -> None:

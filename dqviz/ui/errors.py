@@ -13,8 +13,8 @@ ADVICE = {
     "DataError": "Choose `streetdigits`, which needs no files, or bring the files named above.",
     "ClassesError": "Choose the data that the network was trained on, or another network.",
     "ModelError": "Check the architecture, the classes and the file, or choose a shipped network.",
-    "TrainError": "Change the choices above, where the loss diverged the learning rate, and start "
-    "again.",
+    "TrainError": "Change the laboratory's choices, where the loss diverged the learning rate, and "
+    "start again.",
     "UnsupportedOperation": "Choose another network; this one cannot be quantized soundly.",
     "CardError": "Choose a network that is in the list.",
     "QuantizeError": "Choose other bit-widths, or full precision (32).",

@@ -117,7 +117,7 @@ def test_the_old_picture_stays_greyed_while_the_new_one_is_computed(open_page, e
     ("kind", "advice"),
     [
         ("ClassesError", "the data that the network was trained on"),
-        ("TrainError", "Change the choices above"),
+        ("TrainError", "Change the laboratory's choices"),
         ("anything else", "Change a setting of the sidebar"),
     ],
 )

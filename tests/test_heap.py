@@ -13,10 +13,7 @@ needs_gnu = pytest.mark.skipif(not _is_gnu(), reason="another C library")
 ROUNDS = """
 import resource, sys
 from dqviz.heap import keep_freed_memory
-if sys.argv[1] == "keep":
-    print(keep_freed_memory())
-else:
-    print(False)
+print(sys.argv[1] == "keep" and keep_freed_memory())
 def some():
     return [bytearray(20 * 2**20) for _ in range(3)]
 some(), some()

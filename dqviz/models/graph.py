@@ -12,12 +12,17 @@ from typing import Any
 
 import torch
 from torch import fx, nn
-from torch.nn import functional as F
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from dqviz.models.normalize import explain_small_images
 from dqviz.models.operations import LAYERS as LAYERS
-from dqviz.models.operations import SOUND_MODULES, UnsupportedOperation, module_of, refuse_unsound
+from dqviz.models.operations import (
+    SOUND_MODULES,
+    UnsupportedOperation,
+    is_relu,
+    module_of,
+    refuse_unsound,
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -191,10 +196,3 @@ def _lone_norm(traced: fx.GraphModule, node: fx.Node) -> str | None:
         return None
     uses = [other for other in traced.graph.nodes if other.target == node.target]
     return str(node.target) if uses == [node] else None
-
-
-def is_relu(traced: fx.GraphModule, node: fx.Node) -> bool:
-    """Whether a node of a traced network is a ReLU, as a module or a function."""
-    if node.op == "call_function":
-        return node.target in (F.relu, torch.relu)
-    return module_of(traced, node, (nn.ReLU,)) is not None

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import fx, nn
@@ -18,6 +18,8 @@ from dqviz.models.errors import ModelError
 from dqviz.models.normalize import Normalize
 from dqviz.models.resnet import PadShortcut
 from dqviz.models.squeeze import Squeeze
+
+M = TypeVar("M", bound=nn.Module)
 
 ACTIVATIONS = (
     nn.ReLU,
@@ -110,14 +112,19 @@ def entry_of(target: Any) -> Any:
     return STOCHASTIC_DEPTH if getattr(target, "__module__", "") == STOCHASTIC_DEPTH else target
 
 
-def module_of(
-    traced: fx.GraphModule, node: fx.Node, kinds: tuple[type[nn.Module], ...]
-) -> nn.Module | None:
+def module_of(traced: fx.GraphModule, node: fx.Node, kinds: tuple[type[M], ...]) -> M | None:
     """The module that a node calls, if it is of one of these kinds."""
     if node.op != "call_module":
         return None
     module = traced.get_submodule(str(node.target))
     return module if isinstance(module, kinds) else None
+
+
+def is_relu(traced: fx.GraphModule, node: fx.Node) -> bool:
+    """Whether a node of a traced network is a ReLU, as a module or a function."""
+    if node.op == "call_function":
+        return node.target in (F.relu, torch.relu)
+    return module_of(traced, node, (nn.ReLU,)) is not None
 
 
 def refuse_unsound(traced: fx.GraphModule) -> None:

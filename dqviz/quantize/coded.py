@@ -19,8 +19,7 @@ from typing import Any
 import torch
 from torch import fx, nn
 
-from dqviz.models.graph import is_relu
-from dqviz.models.operations import module_of
+from dqviz.models.operations import is_relu, module_of
 from dqviz.quantize.functional import through_rounding, unclamped_codes
 from dqviz.quantize.modules import AffineQuantizer, QuantConv2d
 
@@ -131,11 +130,11 @@ def with_codes(network: nn.Module, *, integers: bool, bfloat16: bool) -> nn.Modu
             CodedConv2d(layer, integers=integers, bfloat16=bfloat16),
         )
     if isinstance(network, fx.GraphModule):
-        without_relus(network)
+        _without_relus(network)
     return network
 
 
-def without_relus(network: fx.GraphModule) -> None:
+def _without_relus(network: fx.GraphModule) -> None:
     """Leave out, in place, every ReLU that only a `CodedConv2d` sees, where its lowest level is 0.
 
     Rounding to the levels from 0 upwards takes what is negative to 0 itself; the slope of the ReLU,
@@ -143,7 +142,7 @@ def without_relus(network: fx.GraphModule) -> None:
     """
     for node in list(network.graph.nodes):
         layer = module_of(network, node, (CodedConv2d,))
-        if not isinstance(layer, CodedConv2d) or layer.quantizer.low != 0:
+        if layer is None or layer.quantizer.low != 0:
             continue
         (relu,) = node.args
         if is_relu(network, relu) and len(relu.users) == 1:

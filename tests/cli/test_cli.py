@@ -266,8 +266,6 @@ def test_the_doctor_finds_a_damaged_network(monkeypatch, tmp_path, command):
     from dqviz import cards
 
     ids = shipped_ids()
-    if not ids:
-        pytest.skip("no network is shipped yet")
     card = cards.load_card(ids[0])
     stem = cards.file_stem(ids[0])
     (tmp_path / f"{stem}.json").write_text(cards.format_card(card), encoding="utf-8")
@@ -296,17 +294,10 @@ def test_a_recipe_is_trained(command, monkeypatch, tmp_path):
     assert "net.safetensors" in out
 
 
-def shipped(id):
-    """Skips a test where the network is not there yet."""
-    if id not in shipped_ids():
-        pytest.skip(f"{id} is not shipped yet")
-    return id
-
-
 def test_the_first_example_of_the_documentation(command, images_folder, tmp_path):
     file = tmp_path / "curve.csv"
     options = "--n 8 --weight-bits 8 --act-bits 4 --attack fgsm --eps 1/255 --seed 0"
-    network = ["--model", shipped("cifar10/resnet20/dq")]
+    network = ["--model", "cifar10/resnet20/dq"]
     data = ["--data", f"parquet:{images_folder}"]
     assert command("amplify", *network, *data, *options.split(), "--out", file)[0] == 0
     table = pd.read_csv(file)
@@ -332,7 +323,7 @@ def test_the_second_example_of_the_documentation(command, tmp_path):
 
 
 def test_the_third_example_of_the_documentation(command):
-    network = ["--model", shipped("streetdigits/resnet20/vanilla"), "--n", "16"]
+    network = ["--model", "streetdigits/resnet20/vanilla", "--n", "16"]
     options = "--attack pgd --eps 1/255 --steps 10 --act-bits 4"
     status, out, err = command("accuracy", *network, *options.split())
     assert (status, err) == (0, "")

@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch import nn
 
-from dqviz.models.graph import is_relu
 from dqviz.models.normalize import Classifier
+from dqviz.models.operations import is_relu
 from dqviz.quantize import AffineQuantizer, NoQuantizer, QuantConv2d, coded, quantize_model
 from dqviz.quantize.coded import CodedConv2d, most_bits, weight_codes, with_codes
 from dqviz.specs import QuantSpec
@@ -28,6 +28,14 @@ def quantized_layer(
         scale=0.21, zero_point=zero_point, quant_min=0, quant_max=2**bits - 1, estimator=estimator
     )
     return QuantConv2d(conv, weight_bits=4, input_quantizer=quantizer)
+
+
+def output_and_gradient(net: nn.Module, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """What a network makes of x, and the gradient there of one sum of it."""
+    x = x.clone().requires_grad_()
+    output = net(x)
+    upstream = torch.linspace(-1, 1, output.numel()).view_as(output)
+    return output, torch.autograd.grad(output, x, upstream)[0]
 
 
 @pytest.fixture
@@ -52,14 +60,10 @@ def test_gradients_are_the_layers_own(
     integers: bool, estimator: str, inputs: torch.Tensor, generator: torch.Generator
 ) -> None:
     layer = quantized_layer(generator, zero_point=5, estimator=estimator)
-    found = []
-    for each in (layer, CodedConv2d(layer, integers=integers, bfloat16=False)):
-        x = inputs.clone().requires_grad_()
-        output = each(x)
-        upstream = torch.linspace(-1, 1, output.numel()).view_as(output)
-        found.append(torch.autograd.grad(output, x, upstream)[0])
-    torch.testing.assert_close(found[1], found[0], rtol=1e-4, atol=1e-5)
-    assert (found[0] == 0).all() == (estimator == "none")
+    _, own = output_and_gradient(layer, inputs)
+    _, found = output_and_gradient(CodedConv2d(layer, integers=integers, bfloat16=False), inputs)
+    torch.testing.assert_close(found, own, rtol=1e-4, atol=1e-5)
+    assert (own == 0).all() == (estimator == "none")
 
 
 def test_a_backward_pass_in_bfloat16_is_near(
@@ -115,16 +119,11 @@ def test_relus_before_quantizers_are_left_out_and_gradients_stay(
     network = quantize_model(net, quant, calibration=images)
     fast = with_codes(copy.deepcopy(network), integers=integers, bfloat16=False)
     assert not any(name in ("1", "3") for name in (node.target for node in fast.graph.nodes))
-    found = []
-    for each in (network, fast):
-        x = images.clone().requires_grad_()
-        output = each(x)
-        upstream = torch.linspace(-1, 1, output.numel()).view_as(output)
-        found.append((output, torch.autograd.grad(output, x, upstream)[0]))
+    own, found = output_and_gradient(network, images), output_and_gradient(fast, images)
     # Sums in another order move few activations across the border of a bucket, if any.
-    for mine, own in zip(*reversed(found), strict=True):
-        assert (mine - own).norm() <= 0.01 * own.norm()
-    assert (found[0][1] == 0).all() == (estimator == "none")
+    for theirs, mine in zip(own, found, strict=True):
+        assert (mine - theirs).norm() <= 0.01 * theirs.norm()
+    assert (own[1] == 0).all() == (estimator == "none")
 
 
 def test_relus_that_others_see_too_stay(resnet: Classifier, images: torch.Tensor) -> None:

@@ -114,8 +114,7 @@ def test_without_results_it_says_how_to_get_them(open_page, monkeypatch):
 def test_shipped_verdicts_are_those_of_the_shipped_effects():
     """Nobody edits a number by hand: the verdicts follow from the effects by the rule."""
     told = paper.shipped()
-    if told is None:
-        pytest.skip("no results are shipped yet")
+    assert told is not None
     for (claim, training), rows in told.tables.effects.groupby(["claim", "training"]):
         (row,) = told.tables.verdicts[
             (told.tables.verdicts["claim"] == claim)
